@@ -1,0 +1,56 @@
+/* ddl.h - a reader of statements in QUERY events: what kind, which tables.
+ *
+ * A lexer of MySQL's and MariaDB's SQL (comments, executable comments, quotes, ANSI_QUOTES) and the heads of
+ * statements; it never changes a statement and does not judge the parts that it need not understand.
+ * Bytes in, structs out. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dm/str.h"
+
+enum ddl_kind {
+	DDL_NONE, /* empty or comments only */
+	DDL_BEGIN, /* BEGIN, START TRANSACTION, XA START ... */
+	DDL_COMMIT, /* COMMIT, XA COMMIT */
+	DDL_ROLLBACK,
+	DDL_SAVEPOINT,
+	DDL_DML, /* INSERT UPDATE DELETE REPLACE LOAD CALL ...: rows in statement format */
+	DDL_CREATE_DATABASE,
+	DDL_ALTER_DATABASE,
+	DDL_DROP_DATABASE,
+	DDL_CREATE_TABLE,
+	DDL_ALTER_TABLE,
+	DDL_DROP_TABLE,
+	DDL_RENAME_TABLE,
+	DDL_TRUNCATE_TABLE,
+	DDL_CREATE_INDEX,
+	DDL_DROP_INDEX,
+	DDL_SKIPPED, /* what DM never replicates: see its built-in list (views, triggers, users, GRANT ...) */
+	DDL_OTHER, /* SET, USE, ... and what is not known */
+	DDL_KIND_COUNT,
+};
+const char *ddl_kind_name(
+	enum ddl_kind kind); /* "create table", as DM's event filters spell them; "" for others */
+
+struct ddl_table {
+	char *schema; /* owned; the default schema when not qualified; never NULL */
+	char *name; /* owned; "" for statements about a database */
+	size_t at, len; /* bytes of the (qualified) name in the statement's text */
+};
+struct ddl {
+	enum ddl_kind kind;
+	bool has_if_exists; /* IF EXISTS or IF NOT EXISTS is written */
+	bool is_temporary;
+	struct ddl_table *tables; /* owned. RENAME: old, new, old, new ...; LIKE: new, source */
+	unsigned int table_count;
+};
+enum ddl_flag { DDL_ANSI_QUOTES = 1, DDL_MARIADB = 2 };
+
+/* 0; -EINVAL when a statement of a known kind cannot be read, with *ret_at the offset of the fault. */
+int ddl_parse(const char *text, size_t len, const char *default_schema, unsigned int flags,
+	struct ddl *ret, size_t *ret_at);
+void ddl_done(struct ddl *d);
+/* True when the statement ends a transaction by itself: every DDL. */
+bool ddl_kind_is_ddl(enum ddl_kind kind);
