@@ -179,7 +179,7 @@ void dm_lock_take(struct dm_lock *l)
 	assert(held_count < sizeof(held) / sizeof(held[0]));
 	held[held_count++] = (int)l->class;
 #endif
-	(void)pthread_mutex_lock(&l->mutex); /* banned elsewhere: this is the one place */
+	(void)pthread_mutex_lock(&l->mutex); /* allowed: the one place */
 }
 
 void dm_lock_drop(struct dm_lock *l)
