@@ -91,7 +91,8 @@ int binlog_format_parse(const uint8_t *event, size_t len, struct binlog_format *
 /* CRC32 of an event; true also when the format has none. The in-use flag of a format event is left out of the sum. */
 bool binlog_checksum_is_right(const struct binlog_format *f, const uint8_t *event, size_t len);
 
-/* The part of an event that its type describes. */
+/* The part of an event that its type describes. `len` must be the size in its header. Before the format is known
+ * a trailer is recognised by its right sum. Events of a payload: give a format without checksum. */
 struct binlog_body {
 	const uint8_t *bytes;
 	size_t len;
@@ -133,7 +134,7 @@ struct binlog_gtid {
 	bool is_standalone; /* MariaDB FL_STANDALONE: one event, no COMMIT follows (DDL) */
 	uint64_t immediate_commit_us; /* MySQL's commit time stamp, 0 when absent */
 };
-/* GTID, ANONYMOUS_GTID, GTID_TAGGED and MARIADB_GTID. */
+/* GTID, ANONYMOUS_GTID, GTID_TAGGED (-ENOTSUP when its form is newer than we know) and MARIADB_GTID. */
 int binlog_gtid_parse(uint8_t type, const struct binlog_header *h, const struct binlog_body *body,
 	struct binlog_gtid *ret);
 int binlog_gtid_add(struct gtid_set *s, const struct binlog_gtid *g); /* anonymous: nothing */

@@ -7,6 +7,7 @@
 enum {
 	MARIADB_STANDALONE = 0x01,
 	LOGICAL_CLOCK = 2, /* the type code in front of MySQL's two logical time stamps */
+	TAGGED_VERSION = 1,
 	TAGGED_FIELD_FLAGS = 0,
 	TAGGED_FIELD_UUID = 1,
 	TAGGED_FIELD_NUMBER = 2,
@@ -95,8 +96,10 @@ static int parse_tagged(struct cursor *c, struct binlog_gtid *g)
 	struct cursor fields;
 
 	(void)cursor_varlen(c); /* fields behind those below say nothing about the GTID itself */
-	if (c->is_bad || version != 0 || size > whole)
+	if (c->is_bad || size > whole)
 		return -EBADMSG;
+	if (version != TAGGED_VERSION)
+		return -ENOTSUP;
 	fields = *c;
 	while (fields.left > 0) {
 		uint64_t field = cursor_varlen(&fields);
