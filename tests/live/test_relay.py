@@ -108,8 +108,7 @@ def test_the_checksum_setting_changes_while_we_read(source, schema, new_worker):
         source.query("SET GLOBAL binlog_checksum=NONE")
         write_some(source, schema)
         source.query("SET GLOBAL binlog_checksum=CRC32")
-        Load(source, schema + "y").server.query(f"CREATE DATABASE `{schema}y`")
-        source.query(f"DROP DATABASE `{schema}y`")
+        source.execute(f"CREATE DATABASE `{schema}y`", f"DROP DATABASE `{schema}y`")
         wait_same_files(worker, source, first)
     finally:
         source.query("SET GLOBAL binlog_checksum=CRC32")
@@ -165,7 +164,7 @@ def test_killed_connections_are_made_again(source, schema, new_worker):
     first = source.flush_binlog()
     worker = new_worker(source).start()
     worker.wait_relay(source)
-    load = Load(source, schema).server and write_some(source, schema, rotations=1)
+    load = write_some(source, schema, rotations=1)
     for _ in range(5):
         assert source.kill_connections() >= 1
         load.run(10)
