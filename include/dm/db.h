@@ -47,6 +47,9 @@ void db_closep(struct db_conn **c);
 /* A statement without rows: INSERT, DDL, SET. `ret_affected` may be NULL. */
 int db_exec(struct db_conn *c, const char *sql, size_t len, uint64_t *ret_affected,
 	struct dm_error *reterr);
+/* The same; an error shows `shown` in place of the statement, which may hold rows' values. */
+int db_exec_as(struct db_conn *c, const char *sql, size_t len, const char *shown,
+	uint64_t *ret_affected, struct dm_error *reterr);
 /* A stored result; columns by number. */
 struct db_result;
 int db_query(struct db_conn *c, struct db_result **ret, struct dm_error *reterr, const char *format,

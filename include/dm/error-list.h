@@ -12,6 +12,7 @@
 	X(DB_UNEXPECTED,              10004, DATABASE,        NOT_SET,  HIGH,   "") \
 	X(DB_QUERY_FAILED,            10005, DATABASE,        NOT_SET,  HIGH,   "") \
 	X(DB_EXECUTE_FAILED,          10006, DATABASE,        NOT_SET,  HIGH,   "") \
+	X(INVALID_SERVER_ID,          11015, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(WORKER_RELAY_STAGE,         40039, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(WORKER_RELAY_OP,            40040, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(WORKER_NOT_RUNNING_STAGE,   40050, DM_WORKER,       INTERNAL, HIGH,   "") \
