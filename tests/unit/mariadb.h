@@ -19,6 +19,7 @@
 #include "dm/thread.h"
 
 struct mariadb {
+	const char *binlog; /* NULL: without; else "--log-bin=<name>" */
 	char dir[64];
 	pid_t pid;
 	uint16_t port;
@@ -79,9 +80,9 @@ static inline void mariadb_start(struct mariadb *m)
 	char *run[] = { (char *)"/usr/sbin/mariadbd", (char *)"--no-defaults", NULL, NULL, NULL,
 		(char *)"--user=root", (char *)"--bind-address=127.0.0.1",
 		(char *)"--innodb-log-file-size=10M", (char *)"--innodb-flush-log-at-trx-commit=0",
-		(char *)"--skip-name-resolve", (char *)"--skip-log-bin",
-		(char *)"--performance-schema=OFF", (char *)"--innodb-buffer-pool-size=32M",
-		(char *)"--max-allowed-packet=64M", NULL };
+		(char *)"--skip-name-resolve", (char *)(m->binlog ? m->binlog : "--skip-log-bin"),
+		(char *)"--server-id=7", (char *)"--performance-schema=OFF",
+		(char *)"--innodb-buffer-pool-size=32M", (char *)"--max-allowed-packet=64M", NULL };
 	int status, fd;
 
 	(void)snprintf(m->dir, sizeof(m->dir), "/tmp/dm-unit-XXXXXX");
