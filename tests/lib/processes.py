@@ -17,6 +17,7 @@ SLOWNESS = float(os.environ.get("DM_TEST_SLOWNESS", "1"))
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _children = {}
+_left_running = False
 _given_ports = set()
 
 
@@ -48,7 +49,14 @@ def free_port():
 
 
 def _die_with_parent():
-    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if not _left_running:
+        _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def leave_running():
+    """What is started from now on outlives this process: for a demonstration that stays."""
+    global _left_running
+    _left_running = True
 
 
 class Child:
@@ -66,6 +74,7 @@ class Child:
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
                 preexec_fn=_die_with_parent,
+                start_new_session=_left_running,
             )
         _children[self.process.pid] = self
         self.frozen = False
@@ -111,7 +120,9 @@ class Child:
 
 
 @atexit.register
-def end_all_children():
+def end_all_children(even_kept=False):
+    if _left_running and not even_kept:
+        return
     for child in list(_children.values()):
         try:
             child.kill()
