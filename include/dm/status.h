@@ -32,6 +32,7 @@ struct status {
 	int64_t mono_ms, wall_ns; /* when it was collected */
 	int64_t start_wall_ns; /* of the process */
 	char *worker, *source_id; /* owned */
+	char *upstream_address; /* owned: "host:port" */
 	enum dm_flavor flavor; /* as configured */
 	bool enable_gtid;
 	struct sampler_view sample;
