@@ -50,6 +50,8 @@ struct unit_status {
 	};
 };
 void unit_status_done(struct unit_status *s);
+void unit_status_copy(
+	const struct unit_status *from, struct unit_status *to); /* `to` is replaced */
 
 struct unit {
 	const struct unit_ops *ops;
