@@ -1,6 +1,6 @@
 /* conf-task.h - task.yaml of DM 1.0 and 2.0: the whole file, and the part for one source.
  *
- * See conf.h. `struct subtask_conf` is a copy that owns all of its strings: it outlives the task_conf. */
+ * See conf.h. A struct subtask_conf keeps alive what it needs of the task: free them in any order. */
 #pragma once
 
 #include <stdbool.h>
@@ -106,8 +106,9 @@ struct subtask_conf {
 	struct conf_mapping *mappings;
 	struct conf_expression_filter *expression_filters;
 	size_t route_count, filter_count, mapping_count, expression_filter_count;
-	struct conf_strings
-		later; /* keys that are set in the file and have no effect yet, for the log */
+	/* Keys that are set in the file and have no effect yet, for the log. */
+	struct conf_strings later;
+	struct task_conf *task; /* private */
 };
 
 /* `file` is what faults name. *reterr is the error that DM would give (its first); `faults`, which may be

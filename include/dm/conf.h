@@ -16,21 +16,23 @@
 #include "dm/str.h"
 
 /* ---- faults ---- */
+enum { CONF_FAULTS_MAX = 200 };
 struct conf_fault {
-	struct dm_error error; /* DM's code and text */
+	struct dm_error error; /* DM's code and text, with what was read and what is allowed */
 	unsigned int line, column; /* from 1; 0: not a place in a file (a flag, a missing key) */
 	char *key; /* "from.port", "mysql-instances[0].meta"; may be "" */
-	char *detail; /* what was read and what is allowed, where DM's text does not say it; may be "" */
+	size_t part_at; /* where in the message the part begins that DM lists with its like; 0: no such part */
 };
 struct conf_faults { /* a zeroed one is empty */
 	char *file; /* as the user gave it */
 	struct conf_fault *list;
 	size_t count;
+	size_t omitted; /* over CONF_FAULTS_MAX */
 };
 void conf_faults_done(struct conf_faults *f);
 /* One line a fault: "dm-worker.toml:3:8: from.port: [code=40003:...] ..." */
 void conf_faults_text(const struct conf_faults *f, struct dm_str *out);
-/* The one error that DM would give: that of the first fault, unknown keys joined. Returns -1. */
+/* The one error that DM would give: the first fault, with the parts of its like. Returns -1. */
 int conf_faults_error(const struct conf_faults *f, struct dm_error *reterr);
 
 /* ---- the worker and its source ---- */
@@ -67,13 +69,13 @@ struct worker_conf {
 	size_t filter_count;
 
 	struct conf_strings later; /* keys that are set and have no effect yet, for the log */
-	struct worker_conf_unused *unused; /* values of those; private */
+	struct worker_file *file; /* private: the values as read, which the members above borrow */
 };
 
 enum worker_ask { WORKER_RUN, WORKER_VERSION, WORKER_SAMPLE, WORKER_CHECK, WORKER_HELP };
 struct worker_flag {
-	const char *name; /* of the flag, without dashes; borrowed from argv or a table */
-	const char *value;
+	const char *name; /* of the key, "purge.interval"; borrowed from a table */
+	char *value;
 };
 /* The command line, in Go's flag syntax. Overrides win over the file. */
 struct worker_flags {

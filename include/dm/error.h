@@ -41,6 +41,7 @@ enum dm_code {
 struct dm_error {
 	enum dm_code code;
 	enum dm_scope scope; /* NOT_SET: the table's */
+	enum dm_class class; /* NONE: the table's */
 	unsigned int sql_errno; /* of the server, 0 when none */
 	char *message; /* owned: what DM's clients read, without the [code=...] head */
 	char *raw_cause; /* owned, may be NULL: errno text or the server's own words */
@@ -78,6 +79,7 @@ static inline bool dm_error_is_set(const struct dm_error *err)
 const struct dm_error_info *dm_error_info(enum dm_code code); /* never NULL */
 const struct dm_error_info *dm_error_info_at(unsigned int index); /* NULL past the end */
 enum dm_scope dm_error_scope(const struct dm_error *err);
+enum dm_class dm_error_class(const struct dm_error *err);
 const char *dm_class_name(enum dm_class class);
 const char *dm_scope_name(enum dm_scope scope);
 const char *dm_level_name(enum dm_level level);

@@ -118,6 +118,11 @@ enum dm_scope dm_error_scope(const struct dm_error *err)
 	return err->scope != DM_SCOPE_NOT_SET ? err->scope : dm_error_info(err->code)->scope;
 }
 
+enum dm_class dm_error_class(const struct dm_error *err)
+{
+	return err->class != DM_CLASS_NONE ? err->class : dm_error_info(err->code)->class;
+}
+
 const char *dm_class_name(enum dm_class class)
 {
 	static const char *const names[] = { "not-set", "database", "functional", "config",
@@ -146,6 +151,6 @@ void dm_error_text(const struct dm_error *err, struct dm_str *out)
 	const struct dm_error_info *info = dm_error_info(err->code);
 
 	dm_str_addf(out, "[code=%d:class=%s:scope=%s:level=%s] %s", (int)err->code,
-		dm_class_name(info->class), dm_scope_name(dm_error_scope(err)),
+		dm_class_name(dm_error_class(err)), dm_scope_name(dm_error_scope(err)),
 		dm_level_name(info->level), err->message ? err->message : "");
 }
