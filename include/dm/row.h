@@ -57,7 +57,7 @@ struct row_column {
 	uint16_t meta; /* as in TABLE_MAP, for the resolved type */
 	bool is_nullable;
 	/* From the optional metadata; meaning only when the table has it. */
-	bool is_unsigned;
+	bool is_unsigned; /* then integers are ROW_VALUE_UINT */
 	bool is_visible;
 	uint32_t collation; /* 0: not known; 63 binary */
 	char *name; /* owned; NULL unless binlog_row_metadata=FULL */
@@ -80,15 +80,17 @@ enum row_kind { ROW_INSERT, ROW_UPDATE, ROW_DELETE };
 enum row_value_kind {
 	ROW_VALUE_ABSENT, /* not in this image (minimal, noblob): unlike NULL */
 	ROW_VALUE_NULL,
-	ROW_VALUE_INT, /* i: signed as stored; see row_value_unsigned() */
+	ROW_VALUE_INT, /* i: signed as stored; without signedness see row_value_unsigned() */
 	ROW_VALUE_UINT, /* u: BIT, SET, ENUM ordinal, YEAR, unsigned integers when the signedness is known */
 	ROW_VALUE_FLOAT,
 	ROW_VALUE_DOUBLE,
 	ROW_VALUE_NUMBER, /* text: exact decimal digits, unquoted */
 	ROW_VALUE_TIME, /* text: date or time literal without quotes; TIMESTAMP in UTC */
-	ROW_VALUE_STRING, /* bytes in the column's charset */
-	ROW_VALUE_BINARY, /* bytes: BINARY, VARBINARY, BLOB, GEOMETRY; what TEXT is, the definition tells */
-	ROW_VALUE_JSON, /* text: UTF-8 JSON */
+	/* Bytes in the column's charset. CHAR and VARCHAR, also BINARY and VARBINARY, unless the collation is known to be
+	 * binary. The server cuts spaces off CHAR, and zeros (of BINARY(n)) off the end: padding takes the definition. */
+	ROW_VALUE_STRING,
+	ROW_VALUE_BINARY, /* bytes: BLOB, GEOMETRY, VECTOR (floats); TEXT, unless its collation is known */
+	ROW_VALUE_JSON, /* text: UTF-8 JSON of MySQL; MariaDB's JSON columns are text */
 };
 struct row_value {
 	enum row_value_kind kind;
@@ -110,7 +112,8 @@ void row_decoder_free(struct row_decoder *d);
 int row_decoder_begin(struct row_decoder *d, uint8_t type, const struct binlog_format *f,
 	const struct binlog_body *body, const struct row_table *t, enum row_kind *ret_kind);
 /* 1 with the images (arrays of t->column_count; `before` for UPDATE and DELETE, `after` for INSERT and UPDATE; the other
- * NULL), 0 at the end, -errno with *ret_column the column at fault. A partial JSON update (event 39) is applied to `before`. */
+ * NULL), 0 at the end, -errno with *ret_column the column at fault (column_count: none) and no way on in this event.
+ * A partial JSON update (event 39) is applied to `before`; -ENOTSUP when a minimal image lacks the document. */
 int row_decoder_next(struct row_decoder *d, const struct row_value **ret_before,
 	const struct row_value **ret_after, unsigned int *ret_column);
 /* The table id of a rows event, to find its table map. */
