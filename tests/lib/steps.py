@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -74,9 +73,11 @@ def build(log, folder, *options, env=None):
     """Sets up and builds. Sanitizers make gcc warn of what cannot happen; all other builds are free of warnings."""
     folder = ROOT / folder
     werror = "-Dwerror=" + ("false" if any("b_sanitize" in o for o in options) else "true")
-    if not (folder / "build.ninja").exists():
-        shutil.rmtree(folder / "meson-private", ignore_errors=True)
+    stamp, wanted = folder / "options", " ".join([werror, *options, *(f"{k}={v}" for k, v in (env or {}).items())])
+    if not (folder / "build.ninja").exists() or not stamp.exists() or stamp.read_text() != wanted:
+        (folder / "meson-private/coredata.dat").unlink(missing_ok=True)  # set up anew: the compiler may be another
         run(log, "meson", "setup", folder, ROOT, werror, *options, env=env)
+        stamp.write_text(wanted)
     run(log, "ninja", "-C", folder, "-j", CORES, env=env)
     return folder
 
@@ -158,7 +159,7 @@ def step_tsan(log, _):
 
 def step_fuzz(log, options):
     """Each fuzzer for a fixed number of runs, from its corpus. New inputs go to a folder of the build."""
-    folder = build(log, "build-fuzz", "-Dbuildtype=debugoptimized", "-Dlibfuzzer=true", "-Db_sanitize=address,undefined",
+    folder = build(log, "build-fuzz", "-Dbuildtype=debugoptimized", "-Dfuzzers=true", "-Db_sanitize=address,undefined",
                    "-Db_lundef=false", env={"CC": "clang", "CXX": "clang++"})
     rounds = 2_000_000 if options.long else 60_000
     counts = Counts()
