@@ -101,8 +101,13 @@ static int lookup_wait(const struct lookup *l, const struct dm_stop *stop)
 {
 	static const struct dm_stop never = { .fd = { -1, -1, -1 } };
 
-	return dm_stop_poll(
+	int r = dm_stop_poll(
 		stop ? stop : &never, DM_STOP_CUT, l->done_fd, POLLIN, LOOKUP_TIMEOUT_MS);
+	eventfd_t raised;
+
+	if (r == 1)
+		(void)eventfd_read(l->done_fd, &raised); /* what makes the helper's writes ours */
+	return r;
 }
 
 int db_lookup(const char *host, const struct dm_stop *stop, enum dm_scope scope, char ***ret,

@@ -314,7 +314,7 @@ static void a_server_without_binlog_says_so(void **state)
 	assert_int_equal(db_master_status(c, &status, &err), -1);
 	assert_non_null(strstr(err.message, "log_bin"));
 	assert_int_equal(db_server_uuid(c, uuid, &err), 0);
-	assert_string_equal(uuid, "0-1");
+	assert_string_equal(uuid, "0-7");
 	assert_int_equal(db_pick_server_id(c, &id, &err), 0);
 	assert_in_range(id, 429496729, 429496729 + 99999);
 }
