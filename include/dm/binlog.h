@@ -65,14 +65,12 @@ enum binlog_event_type {
 	EVENT_MARIADB_DELETE_ROWS_COMPRESSED = 171,
 };
 const char *binlog_event_name(unsigned int type); /* "QUERY", ...; "unknown" */
-
 struct binlog_header {
 	uint32_t timestamp; /* seconds since 1970 */
 	uint8_t type;
 	uint32_t server_id;
 	uint32_t size; /* of the whole event, header and trailer included */
-	uint32_t
-		end_pos; /* log_pos: low 32 bits of where the next event starts; 0 in artificial events */
+	uint32_t end_pos; /* low 32 bits of where the next event starts; 0 in artificial events */
 	uint16_t flags;
 };
 /* Needs BINLOG_HEADER_SIZE bytes. -EBADMSG when size is below the header's. */
@@ -138,14 +136,13 @@ struct binlog_gtid {
 int binlog_gtid_parse(uint8_t type, const struct binlog_header *h, const struct binlog_body *body,
 	struct binlog_gtid *ret);
 int binlog_gtid_add(struct gtid_set *s, const struct binlog_gtid *g); /* anonymous: nothing */
-
 /* TRANSACTION_PAYLOAD (zstd or none): events inside, without checksums. The unpacked bytes are handed out
  * in order, `max_len` bounds what is unpacked in total (-EFBIG). */
 struct binlog_payload; /* streaming: holds one event at a time */
 int binlog_payload_open(
 	struct binlog_payload **ret, const struct binlog_body *body, uint64_t max_len);
-int binlog_payload_next(struct binlog_payload *p, const uint8_t **ret_event,
-	size_t *ret_len); /* 1 event, 0 end, -errno */
+/* 1: an event; 0: the end; -errno. */
+int binlog_payload_next(struct binlog_payload *p, const uint8_t **ret_event, size_t *ret_len);
 void binlog_payload_free(struct binlog_payload *p);
 
 bool binlog_type_is_rows(uint8_t type); /* write, update, delete of any version */

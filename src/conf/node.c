@@ -117,7 +117,8 @@ static int compare_places(const void *a, const void *b)
 
 void conf_node_sort_by_place(struct conf_node *map)
 {
-	qsort(map->entries, map->count, sizeof(struct conf_entry), compare_places);
+	if (map->count > 0)
+		qsort(map->entries, map->count, sizeof(struct conf_entry), compare_places);
 }
 
 /* One step of a path: ".key" or "[7]". NULL when there is no such place. */
