@@ -24,17 +24,22 @@ struct registry_env { /* borrowed; outlive the registry */
 	void (*on_change)(
 		void *arg); /* main thread: some stage, result or the set of subtasks changed */
 	void *arg;
+	/* The units of a task mode in order; NULL: unit_list_of_mode(). 0: none in this build. */
+	size_t (*units_of)(const char *mode, const struct unit_ops *ret[4]);
 };
 /* Opens <meta-dir>/state.db and starts the state thread. Newer state is refused (40047), nothing is wiped. */
 int registry_new(struct registry **ret, const struct registry_env *env, struct dm_error *reterr);
-/* Brings back what the user last asked for: subtasks and the relay's pause. Main thread, returns at once. */
-int registry_restore(struct registry *r, struct dm_error *reterr);
+/* Starts the relay and brings back what the user last asked for, its pause too. Main thread, returns at once. */
+void registry_restore(struct registry *r);
 /* Ends all units (drain, then cut after 3 s) without changing what is wanted; `done` on the main thread. */
 void registry_shutdown(struct registry *r, void (*done)(void *arg), void *arg);
-void registry_free(struct registry *r);
+void registry_free(struct registry *r); /* after that, or when nothing was restored */
 void registry_tick(struct registry
 		*r); /* main thread, about 5 times a second: automatic resume, time-outs, rates */
-void registry_update_conf(struct registry *r, const struct worker_conf *conf); /* after a reload */
+bool registry_is_busy(const struct registry *r); /* such ticks are needed */
+/* After a reload. Units that run keep the old one until they begin again; it must live as long as it is used. */
+void registry_update_conf(struct registry *r, const struct worker_conf *conf);
+bool registry_uses_conf(const struct registry *r, const struct worker_conf *conf);
 
 /* ---- commands; main thread; each is answered exactly once, when its move is made, refused, or after 30 s ---- */
 struct task_reply {

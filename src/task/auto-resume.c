@@ -41,8 +41,11 @@ static bool has_part(const char *text, const char *part)
 	return !part || (text && strcasestr(text, part));
 }
 
+/* A faulty configuration waits for a person as well: reading it again gives the same. */
 static bool error_is_hopeless(const struct dm_error *err)
 {
+	if (dm_error_info(err->code)->class == DM_CLASS_CONFIG)
+		return true;
 	for (size_t i = 0; i < DM_COUNT_OF(hopeless); i++)
 		if ((hopeless[i].code == 0 || hopeless[i].code == (int)err->code) &&
 			has_part(err->raw_cause, hopeless[i].cause) &&

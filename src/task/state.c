@@ -370,8 +370,17 @@ static int write_history(sqlite3 *db, const struct state_write *w)
 	return step_done(stmt) != 0 ? -1 : step_done(old);
 }
 
+/* One that only asks to be told when all before it is on disk. */
+static bool is_empty(const struct state_write *w)
+{
+	return w->change == STATE_TASK_KEEP && w->relay == STATE_RELAY_KEEP && w->log_id == 0 &&
+	       !w->is_ready && !w->has_places && !w->event;
+}
+
 static int write_all(sqlite3 *db, const struct state_write *w)
 {
+	if (is_empty(w))
+		return 0;
 	if (exec(db, "BEGIN IMMEDIATE") != 0 || write_task(db, w) != 0 || write_ready(db, w) != 0 ||
 		write_places(db, w) != 0 || write_history(db, w) != 0)
 		return -1;
