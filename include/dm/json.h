@@ -33,7 +33,7 @@ void json_key(struct json *j, const char *key); /* the next value is its */
 
 void json_string(struct json *j, const char *text); /* NULL gives "" */
 void json_string_bytes(struct json *j, const char *text, size_t len);
-void json_bool(struct json *j, bool value);
+void json_boolean(struct json *j, bool value);
 void json_null(struct json *j);
 void json_int(struct json *j, int64_t value); /* bare: DM's int32, our numbers */
 void json_uint(struct json *j, uint64_t value);

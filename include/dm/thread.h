@@ -47,7 +47,8 @@ int dm_stop_poll(
 	X(REGISTRY, 10) \
 	X(SUBTASK, 20) \
 	X(UNIT, 25) \
-	X(RELAY, 30) X(SAMPLER, 40) X(STATUS, 50) X(MAILBOX, 80) X(METRICS, 85) X(LOG, 90)
+	X(RELAY, 30) \
+	X(SAMPLER, 40) X(STATUS, 50) X(API, 55) X(MAILBOX, 80) X(METRICS, 85) X(LOG, 90)
 enum dm_lock_class {
 #define X(name, rank) DM_LOCK_##name = rank,
 	DM_LOCKS(X)

@@ -177,7 +177,7 @@ void json_literal(struct json *j, const char *text)
 	dm_str_add(j->out, text);
 }
 
-void json_bool(struct json *j, bool value)
+void json_boolean(struct json *j, bool value)
 {
 	json_literal(j, value ? "true" : "false");
 }
@@ -253,7 +253,7 @@ void json_key_string(struct json *j, const char *key, const char *text)
 void json_key_bool(struct json *j, const char *key, bool value)
 {
 	json_key(j, key);
-	json_bool(j, value);
+	json_boolean(j, value);
 }
 
 void json_key_null(struct json *j, const char *key)
