@@ -16,7 +16,7 @@ enum ddl_kind {
 	DDL_COMMIT, /* COMMIT, XA COMMIT */
 	DDL_ROLLBACK,
 	DDL_SAVEPOINT,
-	DDL_DML, /* INSERT UPDATE DELETE REPLACE LOAD CALL ...: rows in statement format */
+	DDL_DML, /* INSERT UPDATE DELETE REPLACE LOAD CALL SELECT ...: rows in statement format */
 	DDL_CREATE_DATABASE,
 	DDL_ALTER_DATABASE,
 	DDL_DROP_DATABASE,
@@ -43,12 +43,21 @@ struct ddl {
 	enum ddl_kind kind;
 	bool has_if_exists; /* IF EXISTS or IF NOT EXISTS is written */
 	bool is_temporary;
-	struct ddl_table *tables; /* owned. RENAME: old, new, old, new ...; LIKE: new, source */
+	bool is_rename; /* ALTER TABLE ... RENAME: tables are old, new */
+	bool has_select; /* CREATE TABLE ... SELECT: its rows are not in the binlog */
+	/* MySQL 8.0.21 and newer write CREATE TABLE ... SELECT as "CREATE TABLE ... START TRANSACTION" and rows, one
+	 * transaction, which this DDL does not end; only the first `text_len` bytes may be executed elsewhere. */
+	bool starts_transaction;
+	size_t text_len; /* all of the text, but for that clause */
+	/* Owned. RENAME: old, new, old, new ...; LIKE: new, source; EXCHANGE PARTITION: both. DML: the first, if it can be
+	 * read. */
+	struct ddl_table *tables;
 	unsigned int table_count;
 };
-enum ddl_flag { DDL_ANSI_QUOTES = 1, DDL_MARIADB = 2 };
+enum ddl_flag { DDL_ANSI_QUOTES = 1, DDL_MARIADB = 2, DDL_NO_BACKSLASH_ESCAPES = 4 };
 
-/* 0; -EINVAL when a statement of a known kind cannot be read, with *ret_at the offset of the fault. */
+/* 0; -EINVAL when a statement of a known kind cannot be read, or makes, alters or drops what nobody knows, with *ret_at
+ * the offset of the fault. `default_schema` NULL is "". A sequence of MariaDB counts as a table. */
 int ddl_parse(const char *text, size_t len, const char *default_schema, unsigned int flags,
 	struct ddl *ret, size_t *ret_at);
 void ddl_done(struct ddl *d);
