@@ -244,7 +244,7 @@ static int open_db(struct state *s, struct state_content *content, struct dm_err
 {
 	int r = sqlite3_open_v2(s->path, &s->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	bool is_empty;
+	bool is_empty = false;
 
 	if (r != SQLITE_OK)
 		return fail_open(s, NULL, reterr);
