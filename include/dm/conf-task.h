@@ -15,6 +15,7 @@ struct conf_strings {
 	char **at;
 	size_t count;
 };
+void conf_strings_done(struct conf_strings *s);
 
 /* ---- rules, as plain data; src/rule gives them their meaning ---- */
 struct conf_table {

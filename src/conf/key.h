@@ -91,7 +91,6 @@ void conf_print_yaml(
 void conf_print_toml_sample(const struct conf_table_of *t, struct dm_str *out);
 
 void conf_strings_add(struct conf_strings *s, const char *text);
-void conf_strings_done(struct conf_strings *s);
 
 /* A fault at a place. `part`, which may be NULL, is added to the message: what DM lists with its like. */
 void conf_fault_add(struct conf_faults *f, unsigned int line, unsigned int column, const char *key,

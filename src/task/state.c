@@ -1,9 +1,12 @@
 /* state.c - the file that survives a restart, and the thread that waits for its disk. */
 #include "state.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <sqlite3.h>
@@ -22,6 +25,7 @@ struct state {
 	struct dm_stop stop;
 	struct dm_thread thread;
 	size_t pending; /* main thread */
+	int lock_fd; /* of the directory: two workers cannot share it */
 };
 
 static const char schema[] =
@@ -237,6 +241,23 @@ static int check_integrity(const struct state *s, struct dm_error *reterr)
 		return fail_open(s, NULL, reterr);
 	if (strcmp(column_text(stmt, 0), "ok") != 0)
 		return fail_open(s, column_text(stmt, 0), reterr);
+	return 0;
+}
+
+static int lock_dir(struct state *s, const char *meta_dir, struct dm_error *reterr)
+{
+	int r = dm_dir_make(meta_dir, 0750);
+
+	if (r == 0)
+		s->lock_fd = open(meta_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0 && s->lock_fd < 0)
+		r = -errno;
+	if (r != 0)
+		return dm_fail_errno(
+			reterr, DM_ERR_WORKER_OPEN_STATE, r, "open kv db file %s", s->path);
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return dm_fail(reterr, DM_ERR_WORKER_START_SERVER,
+			"start server: another dm-worker works in %s", meta_dir);
 	return 0;
 }
 
@@ -483,15 +504,14 @@ int state_open(struct state **ret, const char *meta_dir, struct dm_mailbox *main
 	struct state *s = dm_alloc(sizeof(*s));
 	struct state_content content = { 0 };
 	mode_t mask;
-	int r = dm_dir_make(meta_dir, 0750);
+	int r;
 
+	s->lock_fd = -1;
 	s->stop = (struct dm_stop){ .fd = { -1, -1, -1 } };
 	s->box.fd = -1;
 	s->main_box = main_box;
 	s->path = dm_format("%s/state.db", meta_dir);
-	if (r != 0) {
-		(void)dm_fail_errno(
-			reterr, DM_ERR_WORKER_OPEN_STATE, r, "open kv db file %s", s->path);
+	if (lock_dir(s, meta_dir, reterr) != 0) {
 		state_free(s);
 		return -1;
 	}
@@ -520,6 +540,7 @@ void state_free(struct state *s)
 	if (s->box.fd >= 0)
 		dm_mailbox_done(&s->box);
 	(void)sqlite3_close(s->db); /* every statement is finalized */
+	fd_closep(&s->lock_fd);
 	free(s->path);
 	free(s);
 }

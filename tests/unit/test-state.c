@@ -353,6 +353,19 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
 	assert_non_null(strstr(err.message, below));
 }
 
+static void two_workers_cannot_share_a_directory(void **state)
+{
+	struct bench *b = *state;
+	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
+	struct state_content content = { 0 };
+	struct state *second = NULL;
+
+	open_state(b);
+	assert_int_equal(state_open(&second, b->dir, &b->box, &content, &err), -1);
+	assert_int_equal(err.code, 40048);
+	assert_non_null(strstr(err.message, b->dir));
+}
+
 int main(int argc, char **argv)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -368,6 +381,7 @@ int main(int argc, char **argv)
 		ROW(foreign_database_is_refused_and_kept),
 		ROW(garbage_is_refused_and_kept),
 		ROW(damaged_pages_are_refused),
+		ROW(two_workers_cannot_share_a_directory),
 		ROW(a_directory_that_cannot_be_made_is_named),
 	};
 #undef ROW
