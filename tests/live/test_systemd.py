@@ -44,8 +44,8 @@ until_true() {{ for _ in $(seq 100); do if eval "$1"; then return; fi; sleep 0.1
 
 
 def test_the_units_are_right():
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *sorted((ROOT / "systemd").glob("*.service")),
-                           *sorted((ROOT / "systemd").glob("*.socket"))], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", BUILD / "systemd/dm-worker.service",
+                           ROOT / "systemd/dm-worker.socket"], capture_output=True, text=True, timeout=60)
     ours = [line for line in (done.stdout + done.stderr).splitlines() if "dm-worker" in line and "not executable" not in line]
     assert not ours, ours
 
