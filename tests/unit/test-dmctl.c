@@ -363,7 +363,6 @@ static void nobody_knows_the_task(void **state)
 static void expect_merged(enum reply_kind kind, const char *op, const struct answer *given,
 	bool is_success, const char *expected)
 {
-	DM_CLEANUP(dm_str_done) struct dm_str out = { 0 };
 	DM_CLEANUP(fleet_done) struct fleet f = { 0 };
 	struct answer *answers = dm_alloc_array(2, sizeof(*answers));
 	struct json_object *reply;
@@ -432,8 +431,8 @@ static void documents_of_the_wrong_shape_do_no_harm(void **state)
 		"{\"result\":true,\"workers\":7}",
 		"{\"result\":true,\"workers\":[1,null,[],\"x\"]}",
 		"{\"result\":null,\"workers\":[{\"worker\":3,\"meta\":[]}]}",
-		"{\"result\":true,\"workers\":[{\"subTaskStatus\":[4,{\"name\":[]},{\"result\":{"
-		"\"errors\":1},\"stage\":7}],\"relayStatus\":4}]}" };
+		("{\"result\":true,\"workers\":[{\"subTaskStatus\":[4,{\"name\":[]},{\"result\":{"
+		 "\"errors\":1},\"stage\":7}],\"relayStatus\":4}]}") };
 
 	(void)state;
 	for (size_t i = 0; i < DM_COUNT_OF(documents); i++)
