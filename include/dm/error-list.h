@@ -15,10 +15,17 @@
 	X(PARSE_GTID,                 11009, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(FLAVOR,                     11010, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(INVALID_SERVER_ID,          11015, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(READ_DIR,                   11024, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(BASE_FILE_NOT_FOUND,        11025, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(BINLOG_FILE_NOT_VALID,      11027, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(GET_RELAY_LOG_STAT,         11029, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(PARSE_RELAY_LOG,            11038, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(NO_SUB_DIR_TO_SWITCH,       11039, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(GENERATE_CIPHER,            11045, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(GENERATE_IV,                11046, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(BACKOFF_ARGS,               11103, FUNCTIONAL,      INTERNAL, MEDIUM, "") \
 	X(INIT_LOGGER,                11104, FUNCTIONAL,      INTERNAL, MEDIUM, "") \
+	X(RELAY_POS_TOO_BIG,          11106, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(CONFIG_CHECK_ITEM,          20001, CONFIG,          INTERNAL, MEDIUM, "") \
 	X(CONFIG_YAML,                20003, CONFIG,          INTERNAL, MEDIUM, "") \
 	X(CONFIG_SOURCE_ID_EMPTY,     20005, CONFIG,          INTERNAL, MEDIUM, "") \
@@ -47,8 +54,26 @@
 	X(CONFIG_SOURCE_NOT_FOUND,    20031, CONFIG,          INTERNAL, MEDIUM, "") \
 	X(CONFIG_DUPLICATES,          20032, CONFIG,          INTERNAL, MEDIUM, "") \
 	X(CONFIG_SHARD_MODE,          20033, CONFIG,          INTERNAL, MEDIUM, "") \
+	X(BINLOG_PARSE_POSITION,      22001, BINLOG_OP,       INTERNAL, HIGH,   "") \
+	X(RELAY_PARSE_UUID_INDEX,     28001, RELAY_EVENT_LIB, INTERNAL, HIGH,   "") \
+	X(RELAY_PARSE_UUID_SUFFIX,    28002, RELAY_EVENT_LIB, INTERNAL, HIGH,   "") \
+	X(RELAY_UUID_SUFFIX_NOT_VALID, 30001, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_LOAD_META,            30003, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_BINLOG_NAME_NOT_VALID, 30004, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_FLUSH_META,           30006, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_UPDATE_INDEX_FILE,    30007, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_START_POSITION,       30012, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
+	X(RELAY_READ_EVENT,           30015, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
+	X(RELAY_RECOVER,              30025, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_WRITE,                30026, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_MKDIR,                30033, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_THIS_STRATEGY_IS_PURGING, 30035, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_OTHER_STRATEGY_IS_PURGING, 30036, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(RELAY_PURGE_FORBIDDEN,      30037, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_NO_ACTIVE_FILE,       30038, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(RELAY_PURGE_REQUEST,        30039, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_TRIM_UUID_NOT_FOUND,  30040, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_REMOVE_FILE,          30041, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(MASTER_GRPC_REQUEST,        38008, DM_MASTER,       INTERNAL, HIGH,   "") \
 	X(MASTER_DEPLOY,              38009, DM_MASTER,       INTERNAL, HIGH,   "") \
 	X(MASTER_UNKNOWN_KEYS,        38011, DM_MASTER,       INTERNAL, MEDIUM, "") \
@@ -81,5 +106,11 @@
 	X(WORKER_COMMAND_TIMEOUT,     60001, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(WORKER_NOT_STOPPED_STAGE,   60002, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(WORKER_UNIT_ENDED,          60003, DM_WORKER,       INTERNAL, HIGH,   "") \
-	X(WORKER_TASK_OP,             60010, DM_WORKER,       INTERNAL, HIGH,   "")
+	X(WORKER_TASK_OP,             60010, DM_WORKER,       INTERNAL, HIGH,   "") \
+	X(RELAY_UPSTREAM_PURGED,      60101, RELAY_UNIT,      UPSTREAM, HIGH,   "Give the upstream its binlog files back, or let the task begin anew from a full copy: move the relay directory away, then resume-relay.") \
+	X(RELAY_UPSTREAM_CHANGED,     60102, RELAY_UNIT,      UPSTREAM, HIGH,   "Find out whether the upstream was reset or exchanged. If its data is right, move the relay directory away and begin the tasks from a full copy.") \
+	X(RELAY_GAP,                  60103, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
+	X(RELAY_WRONG_SERVER,         60104, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
+	X(RELAY_NO_ROOM,              60105, RELAY_UNIT,      INTERNAL, HIGH,   "Make room on the disk of `relay-dir`, or purge relay log; the relay goes on by itself.") \
+	X(RELAY_CURSOR_PURGED,        60106, RELAY_UNIT,      INTERNAL, HIGH,   "")
 // clang-format on

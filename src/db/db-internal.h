@@ -23,7 +23,10 @@ struct db_conn {
 	int connect_errno; /* of the last address, 0 when it took the connection */
 	bool is_closing; /* nothing waits any more */
 	enum db_wait_end wait_end; /* of the call at hand */
+	struct db_stream *stream; /* owned; NULL unless the connection is a binlog stream */
 };
+
+void db_stream_free(struct db_stream *s);
 
 void db_io_begin(struct db_conn *c);
 void db_io_end(void);

@@ -350,6 +350,7 @@ void db_close(struct db_conn *c)
 	if (!c)
 		return;
 	c->is_closing = true;
+	db_stream_free(c->stream);
 	db_io_begin(c);
 	mysql_close(c->mysql);
 	db_io_end();
