@@ -24,6 +24,7 @@ class Proxy:
         self.seconds = 0.0
         self.accepted = 0
         self.bytes_limit = None  # after that many bytes from the server the connection is cut, once
+        self.flip_marker = None  # the next time these bytes come from the server, one bit of them is turned, once
         self._pairs = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -115,6 +116,10 @@ class Proxy:
                     return
                 if self.mode == "delay":
                     time.sleep(self.seconds)
+                if s is server and self.flip_marker and self.flip_marker in data:
+                    at = data.index(self.flip_marker)
+                    data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+                    self.flip_marker = None
                 if s is server and self.bytes_limit is not None:
                     self.bytes_limit -= len(data)
                     if self.bytes_limit < 0:

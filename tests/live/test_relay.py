@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from compare import assert_same
 from data import Load, fill_every_type
 from processes import wait_for
 from relaylib import assert_same_files, error_of, read_meta, wait_relay_paused, wait_same_files
@@ -267,33 +268,63 @@ def test_a_torn_tail_is_repaired(mariadb, schema, new_worker, damage):
     wait_same_files(worker, mariadb, first)
 
 
-def test_a_flipped_bit_is_noticed_by_the_reader(mariadb, target, schema, running):
+@pytest.mark.parametrize("which", ["the last file", "an older file"])
+@pytest.mark.parametrize("damage", ["a flipped bit", "cut off", "gone"])
+def test_a_damaged_file_is_noticed_by_the_reader(mariadb, target, schema, running, damage, which):
+    """Either the task says what is wrong, or the file was fetched again: never a row less, never a wrong one."""
     worker, task = running(mariadb, checker={"check-enable": False})
     mariadb.execute(f"CREATE TABLE `{schema}`.t (id INT PRIMARY KEY, v VARCHAR(50))", f"INSERT INTO `{schema}`.t VALUES (1, 'before')")
     worker.wait_synced(task, mariadb)
     assert worker.pause(task)["result"]
-    mariadb.query(f"INSERT INTO `{schema}`.t VALUES (2, 'mark-the-row')")
+    mariadb.execute(f"INSERT INTO `{schema}`.t VALUES (2, 'mark-the-row')", f"INSERT INTO `{schema}`.t VALUES (3, 'behind')")
+    if which == "an older file":
+        for number in (4, 5):
+            mariadb.flush_binlog()
+            mariadb.query(f"INSERT INTO `{schema}`.t VALUES ({number}, 'later')")
     worker.wait_relay(mariadb)
     worker.stop()
-    path = worker.relay_files()[-1]
+    path = next(p for p in worker.relay_files() if b"mark-the-row" in p.read_bytes())
     data = bytearray(path.read_bytes())
     at = data.rindex(b"mark-the-row")
     data[at] ^= 0x01
-    path.write_bytes(data)
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(data if damage == "a flipped bit" else data[: at - 20])
     worker.start()
     wait_for(lambda: worker.subtask(task)["stage"] == "Paused", 5)
     worker.resume(task)
 
     def outcome():
         state = worker.subtask(task)
-        return (state["stage"] == "Paused" and error_of(state["result"])) or (state["stage"] == "Running" and state["sync"]["synced"] and "synced")
+        return (state["stage"] == "Paused" and error_of(state["result"])) or (state["stage"] == "Running" and state["sync"]["synced"] and (0, "synced"))
 
-    found = wait_for(outcome, 20, "an error, or a repaired file")
-    if found == "synced":  # the recovery threw the bad event away and fetched it again
-        assert target.query(f"SELECT v FROM `{schema}`.t WHERE id=2") == (("mark-the-row",),)
+    code, text = wait_for(outcome, 20, "an error, or a repaired file")
+    if text == "synced":  # it was fetched again
+        assert_same(mariadb, target, schema)
     else:
-        assert path.name in found[1] or "checksum" in found[1].lower()
-    assert target.query(f"SELECT v FROM `{schema}`.t WHERE id=2") in ((), (("mark-the-row",),))
+        assert code and (path.name in text or "checksum" in text.lower()), text
+        assert target.query(f"SELECT v FROM `{schema}`.t WHERE id=2") in ((), (("mark-the-row",),))
+        assert target.value(f"SELECT COUNT(*) FROM `{schema}`.t WHERE id > 2") == 0
+
+
+def test_a_bit_that_turns_on_the_way_is_never_stored(mariadb, schema, new_worker, new_proxy):
+    first = mariadb.flush_binlog()
+    proxy = new_proxy(mariadb)
+    worker = new_worker(mariadb, port=proxy.port).start()
+    worker.wait_relay(mariadb)
+    proxy.flip_marker = b"turn-this-bit"
+    mariadb.execute(f"CREATE DATABASE `{schema}`", f"CREATE TABLE `{schema}`.t (v VARCHAR(50))", f"INSERT INTO `{schema}`.t VALUES ('turn-this-bit')")
+    wait_for(lambda: proxy.flip_marker is None, 10, "the bit was turned")
+
+    def noticed():
+        return worker.relay()["stage"] == "Paused" or worker.logged("checksum")
+
+    wait_for(noticed, 10, "the wrong checksum is noticed")
+    if worker.relay()["stage"] == "Paused":
+        assert "checksum" in error_of(worker.relay()["result"])[1]
+        assert worker.dmctl("resume-relay").returncode == 0
+    wait_same_files(worker, mariadb, first)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
