@@ -40,12 +40,17 @@ void conf_faults_done(struct conf_faults *f)
 	*f = (struct conf_faults){ 0 };
 }
 
-/* DM's text on one line: yaml.v2 breaks it before each of its own. */
+/* On one line: yaml.v2 breaks its text before each fault. Other controls do not reach a terminal. */
 static void add_on_one_line(struct dm_str *out, const char *text)
 {
 	for (; *text; text++) {
-		dm_str_add_char(out, *text == '\n' ? ' ' : *text);
-		if (*text == '\n')
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '\n')
+			dm_str_add_char(out, ' ');
+		else
+			dm_str_add_char(out, (c < 0x20 && c != '\t') || c == 0x7f ? '?' : *text);
+		if (c == '\n')
 			while (text[1] == ' ')
 				text++;
 	}
@@ -63,8 +68,9 @@ void conf_faults_text(const struct conf_faults *f, struct dm_str *out)
 			dm_str_addf(out, "%u:%u:", fault->line, fault->column);
 		if (out->len > 0 && out->data[out->len - 1] == ':')
 			dm_str_add_char(out, ' ');
+		add_on_one_line(out, fault->key);
 		if (*fault->key)
-			dm_str_addf(out, "%s: ", fault->key);
+			dm_str_add(out, ": ");
 		dm_error_text(&fault->error, &text);
 		add_on_one_line(out, dm_str_get(&text));
 		dm_str_add_char(out, '\n');

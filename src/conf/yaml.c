@@ -103,7 +103,7 @@ static int merge_one(struct reader *r, struct conf_node *map, const struct conf_
 {
 	if (from->kind != CONF_NODE_MAP)
 		return refuse(r, from, "map merge requires map or sequence of maps as the value");
-	r->merge_work += (map->count + 1) * (from->count + 1);
+	r->merge_work += (map->count + from->count + 1) * (from->count + 1);
 	if (r->merge_work > MERGE_WORK_MAX)
 		return refuse(r, map, "document contains excessive aliasing");
 	for (size_t i = 0; i < from->count; i++) {
