@@ -106,7 +106,6 @@
 	X(WORKER_COMMAND_TIMEOUT,     60001, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(WORKER_NOT_STOPPED_STAGE,   60002, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(WORKER_UNIT_ENDED,          60003, DM_WORKER,       INTERNAL, HIGH,   "") \
-	X(WORKER_TASK_OP,             60010, DM_WORKER,       INTERNAL, HIGH,   "") \
 	X(RELAY_UPSTREAM_PURGED,      60101, RELAY_UNIT,      UPSTREAM, HIGH,   "Give the upstream its binlog files back, or let the task begin anew from a full copy: move the relay directory away, then resume-relay.") \
 	X(RELAY_UPSTREAM_CHANGED,     60102, RELAY_UNIT,      UPSTREAM, HIGH,   "Find out whether the upstream was reset or exchanged. If its data is right, move the relay directory away and begin the tasks from a full copy.") \
 	X(RELAY_GAP,                  60103, RELAY_UNIT,      UPSTREAM, HIGH,   "") \

@@ -219,7 +219,7 @@ static int read_i64(struct json_object *o, const char *key, int64_t *ret, struct
 
 /* ---- the bodies ---- */
 
-int body_parse_nothing(const char *body, size_t len, struct command *c, struct dm_str *reterr)
+int body_parse_nothing(const char *body, size_t len, struct api_command *c, struct dm_str *reterr)
 {
 	(void)body; /* a DELETE has none; what is sent all the same is not looked at */
 	(void)len;
@@ -228,7 +228,7 @@ int body_parse_nothing(const char *body, size_t len, struct command *c, struct d
 	return 0;
 }
 
-int body_parse_start(const char *body, size_t len, struct command *c, struct dm_str *reterr)
+int body_parse_start(const char *body, size_t len, struct api_command *c, struct dm_str *reterr)
 {
 	DM_CLEANUP(object_putp) struct json_object *o = NULL;
 
@@ -238,7 +238,7 @@ int body_parse_start(const char *body, size_t len, struct command *c, struct dm_
 }
 
 /* By number, as DM demands it, or by name. */
-static int read_task_op(struct json_object *o, struct command *c, struct dm_str *reterr)
+static int read_task_op(struct json_object *o, struct api_command *c, struct dm_str *reterr)
 {
 	struct json_object *op = member(o, "op");
 
@@ -264,14 +264,14 @@ static int read_task_op(struct json_object *o, struct command *c, struct dm_str 
 	return -1;
 }
 
-int body_parse_operate(const char *body, size_t len, struct command *c, struct dm_str *reterr)
+int body_parse_operate(const char *body, size_t len, struct api_command *c, struct dm_str *reterr)
 {
 	DM_CLEANUP(object_putp) struct json_object *o = NULL;
 
 	return parse_object(body, len, &o, reterr) == 0 ? read_task_op(o, c, reterr) : -1;
 }
 
-int body_parse_relay(const char *body, size_t len, struct command *c, struct dm_str *reterr)
+int body_parse_relay(const char *body, size_t len, struct api_command *c, struct dm_str *reterr)
 {
 	DM_CLEANUP(object_putp) struct json_object *o = NULL;
 	DM_CLEANUP(freep) char *op = dm_strdup("");

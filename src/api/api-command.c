@@ -10,9 +10,9 @@
 
 enum { COMMANDS_GRACE_MS = 200 }; /* for last answers to be sent */
 
-struct command *command_new(enum command_kind kind)
+struct api_command *api_command_new(enum api_command_kind kind)
 {
-	struct command *c = dm_alloc(sizeof(*c));
+	struct api_command *c = dm_alloc(sizeof(*c));
 
 	atomic_init(&c->refs, 1);
 	c->kind = kind;
@@ -22,7 +22,7 @@ struct command *command_new(enum command_kind kind)
 	return c;
 }
 
-void command_unref(struct command *c)
+void api_command_unref(struct api_command *c)
 {
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
@@ -34,9 +34,9 @@ void command_unref(struct command *c)
 	free(c);
 }
 
-void command_unrefp(struct command **c)
+void api_command_unrefp(struct api_command **c)
 {
-	command_unref(*c);
+	api_command_unref(*c);
 	*c = NULL;
 }
 
@@ -63,10 +63,10 @@ static bool is_for_the_whole(const struct dm_error *e)
 	case DM_CLASS_DM_WORKER:
 		break;
 	}
-	return e->code == DM_ERR_WORKER_SUBTASK_NOT_FOUND || e->code == DM_ERR_WORKER_TASK_OP;
+	return e->code == DM_ERR_WORKER_SUBTASK_NOT_FOUND || e->code == DM_ERR_WORKER_RELAY_OP;
 }
 
-static void reply_text(const struct command *c, const struct task_reply *r, struct dm_str *out)
+static void reply_text(const struct api_command *c, const struct task_reply *r, struct dm_str *out)
 {
 	if (!dm_error_is_set(&r->error))
 		return;
@@ -97,7 +97,7 @@ static void print_task_op(struct json *j, int32_t op)
 }
 
 static void print_worker(
-	struct json *j, const struct command *c, const struct task_reply *r, const char *msg)
+	struct json *j, const struct api_command *c, const struct task_reply *r, const char *msg)
 {
 	bool result = !dm_error_is_set(&r->error);
 
@@ -125,7 +125,7 @@ static void print_worker(
 }
 
 /* StartTaskResponse, OperateTaskResponse, OperateWorkerRelayResponse or PurgeWorkerRelayResponse, of one worker. */
-static void print_reply(struct command *c, const struct task_reply *r)
+static void print_reply(struct api_command *c, const struct task_reply *r)
 {
 	bool is_whole = is_for_the_whole(&r->error);
 	DM_CLEANUP(dm_str_done) struct dm_str msg = { 0 };
@@ -153,7 +153,7 @@ static void print_reply(struct command *c, const struct task_reply *r)
 
 /* ---- parking ---- */
 
-bool command_park(struct api *a, struct command *c, struct MHD_Connection *connection)
+bool api_command_park(struct api *a, struct api_command *c, struct MHD_Connection *connection)
 {
 	{
 		DM_LOCKED(&a->lock);
@@ -167,15 +167,15 @@ bool command_park(struct api *a, struct command *c, struct MHD_Connection *conne
 		a->parked = c;
 		a->command_count++;
 		atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-		/* Under the lock: commands_abandon() must not resume what is not suspended yet. */
+		/* Under the lock: api_commands_abandon() must not resume what is not suspended yet. */
 		MHD_suspend_connection(connection);
 	}
-	c->mail = (struct dm_mail){ .fn = command_run, .arg = c };
+	c->mail = (struct dm_mail){ .fn = api_command_run, .arg = c };
 	dm_mailbox_post(a->main_box, &c->mail);
 	return true;
 }
 
-static void unlink_parked(struct api *a, struct command *c)
+static void unlink_parked(struct api *a, struct api_command *c)
 {
 	if (c->prev)
 		c->prev->next = c->next;
@@ -186,18 +186,18 @@ static void unlink_parked(struct api *a, struct command *c)
 	c->next = c->prev = NULL;
 }
 
-void command_leave(struct api *a, struct command *c)
+void api_command_leave(struct api *a, struct api_command *c)
 {
 	{
 		DM_LOCKED(&a->lock);
 		if (c->connection && --a->command_count == 0)
 			(void)pthread_cond_signal(&a->no_commands); /* cannot fail */
 	}
-	command_unref(c);
+	api_command_unref(c);
 }
 
 /* Main thread. The HTTP thread goes on with the request as soon as it is resumed. */
-static void resume(struct command *c)
+static void resume(struct api_command *c)
 {
 	struct api *a = c->api;
 
@@ -209,9 +209,9 @@ static void resume(struct command *c)
 	MHD_resume_connection(c->connection);
 }
 
-static void command_done(void *arg, const struct task_reply *reply)
+static void api_command_done(void *arg, const struct task_reply *reply)
 {
-	DM_CLEANUP(command_unrefp) struct command *c = arg;
+	DM_CLEANUP(api_command_unrefp) struct api_command *c = arg;
 
 	if (!c->api)
 		return; /* answered 503 when the api closed */
@@ -219,31 +219,25 @@ static void command_done(void *arg, const struct task_reply *reply)
 	resume(c);
 }
 
-static void refuse(struct command *c, enum dm_code code, const char *text)
+static void refuse(struct api_command *c, enum dm_code code, const char *text)
 {
 	struct task_reply reply = { 0 };
 
 	dm_fail(&reply.error, code, "%s", text);
-	command_done(c, &reply);
+	api_command_done(c, &reply);
 	dm_error_done(&reply.error);
 }
 
-static void run_operate(struct registry *registry, struct command *c)
+static void run_operate(struct registry *registry, struct api_command *c)
 {
-	switch (c->task_op_number) {
-	case TASK_OP_STOP:
-	case TASK_OP_PAUSE:
-	case TASK_OP_RESUME:
-		registry_operate_task(
-			registry, (enum dm_task_op)c->task_op_number, c->name, command_done, c);
-		return;
-	}
-	/* DM's worker dies or hangs on these. */
-	refuse(c, DM_ERR_WORKER_TASK_OP,
-		"operation not supported, it is one of Stop (1), Pause (2), Resume (3)");
+	bool is_known = c->task_op_number >= 0 && c->task_op_number < TASK_OP_COUNT;
+
+	registry_operate_task(registry,
+		is_known ? (enum dm_task_op)c->task_op_number : TASK_OP_INVALID, c->name,
+		api_command_done, c);
 }
 
-static void run_purge(struct registry *registry, struct command *c)
+static void run_purge(struct registry *registry, struct api_command *c)
 {
 	struct relay_purge what = {
 		.before_wall_s = c->before_wall_s, .filename = c->filename, .sub_dir = c->sub_dir
@@ -260,30 +254,30 @@ static void run_purge(struct registry *registry, struct command *c)
 			"request without inactive, time and filename not valid");
 		return;
 	}
-	registry_purge_relay(registry, &what, command_done, c);
+	registry_purge_relay(registry, &what, api_command_done, c);
 }
 
-void command_run(void *arg)
+void api_command_run(void *arg)
 {
-	struct command *c = arg;
+	struct api_command *c = arg;
 	struct registry *registry = c->api ? c->api->registry : NULL;
 
 	if (!registry) { /* the api closed while this was in the mail */
-		command_unref(c);
+		api_command_unref(c);
 		return;
 	}
 	switch (c->kind) {
 	case COMMAND_START_TASK:
-		registry_start_task(registry, c->name, command_done, c);
+		registry_start_task(registry, c->name, api_command_done, c);
 		break;
 	case COMMAND_OPERATE_TASK:
 		run_operate(registry, c);
 		break;
 	case COMMAND_FORGET_TASK:
-		registry_forget_task(registry, c->name, command_done, c);
+		registry_forget_task(registry, c->name, api_command_done, c);
 		break;
 	case COMMAND_RELAY:
-		registry_operate_relay(registry, c->relay_op, command_done, c);
+		registry_operate_relay(registry, c->relay_op, api_command_done, c);
 		break;
 	case COMMAND_PURGE_RELAY:
 		run_purge(registry, c);
@@ -291,7 +285,7 @@ void command_run(void *arg)
 	}
 }
 
-void commands_abandon(struct api *a)
+void api_commands_abandon(struct api *a)
 {
 	{
 		DM_LOCKED(&a->lock);

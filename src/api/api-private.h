@@ -54,8 +54,8 @@ struct route {
 	size_t body_max; /* of a command */
 	/* Exactly one of the two. A read fills the answer, and may be shared by all requests of one snapshot. */
 	void (*read)(struct api *a, const struct request *r, struct answer *ret);
-	int (*parse)(const char *body, size_t len, struct command *c, struct dm_str *reterr);
-	enum command_kind kind;
+	int (*parse)(const char *body, size_t len, struct api_command *c, struct dm_str *reterr);
+	enum api_command_kind kind;
 	bool is_live; /* never shared */
 };
 struct request {
@@ -67,7 +67,7 @@ struct request {
 	struct answer refusal; /* status 0: none */
 	struct dm_str body;
 	size_t body_seen; /* with what was dropped */
-	struct command *command;
+	struct api_command *command;
 };
 enum MHD_Result request_handle(void *cls, struct MHD_Connection *c, const char *url,
 	const char *method, const char *version, const char *data, size_t *size, void **context);
@@ -122,7 +122,7 @@ struct api {
 	struct dm_lock lock; /* LOCK_API: guards the lists */
 	struct connection *connections;
 	unsigned int remote_count;
-	struct command *parked;
+	struct api_command *parked;
 	unsigned int command_count; /* parked, or resumed and not complete yet */
 	pthread_cond_t no_commands;
 	bool is_closed;

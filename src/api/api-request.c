@@ -148,7 +148,7 @@ void request_completed(
 	connection_begin_phase(r->connection); /* for the next request */
 	r->api->bodies -= r->body.len;
 	if (r->command)
-		command_leave(r->api, r->command);
+		api_command_leave(r->api, r->command);
 	answer_done(&r->refusal);
 	dm_str_done(&r->body);
 	free(r->name);
@@ -221,13 +221,13 @@ static enum MHD_Result send_command(struct request *r, struct MHD_Connection *c)
 static enum MHD_Result begin_command(struct request *r, struct MHD_Connection *c)
 {
 	DM_CLEANUP(dm_str_done) struct dm_str fault = { 0 };
-	struct command *command = command_new(r->route->kind);
+	struct api_command *command = api_command_new(r->route->kind);
 	int bad = r->route->parse(dm_str_get(&r->body), r->body.len, command, &fault);
 
 	r->api->bodies -= r->body.len;
 	dm_str_done(&r->body);
 	if (bad) {
-		command_unref(command);
+		api_command_unref(command);
 		answer_error(&r->refusal, MHD_HTTP_BAD_REQUEST, GRPC_INVALID_ARGUMENT, fault.data);
 		connection_begin_phase(r->connection);
 		return send_answer(c, &r->refusal);
@@ -240,7 +240,7 @@ static enum MHD_Result begin_command(struct request *r, struct MHD_Connection *c
 	command->form = r->form;
 	connection_park(r->connection);
 	r->command = command;
-	if (command_park(r->api, command, c))
+	if (api_command_park(r->api, command, c))
 		return MHD_YES;
 	connection_begin_phase(r->connection);
 	return send_command(r, c);

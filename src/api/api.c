@@ -183,7 +183,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	api_quiesce(a);
-	commands_abandon(a);
+	api_commands_abandon(a);
 	if (a->daemon)
 		MHD_stop_daemon(a->daemon);
 	answers_done(&a->answers);
