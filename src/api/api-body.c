@@ -36,21 +36,26 @@ static int fail_character(struct dm_str *reterr, unsigned char c, const char *wh
 	return -1;
 }
 
-/* Pairs of key and value in a well-formed text: each has one colon that is not in a string. */
-static size_t count_colons(const char *text, size_t len)
+/* What json-c lets pass: quotes of the wrong kind, and control characters in a string. `ret_colons` counts those
+ * outside of strings: one for each pair of key and value. */
+static int scan(const char *text, size_t len, size_t *ret_colons, struct dm_str *reterr)
 {
 	bool in_string = false;
-	size_t count = 0;
 
+	*ret_colons = 0;
 	for (size_t i = 0; i < len; i++) {
-		if (in_string && text[i] == '\\')
+		unsigned char c = (unsigned char)text[i];
+
+		if (in_string ? c < 0x20 : (c == '\'' || c == '\0'))
+			return fail_character(reterr, c, "in JSON text");
+		if (in_string && c == '\\')
 			i++;
-		else if (text[i] == '"')
+		else if (c == '"')
 			in_string = !in_string;
-		else if (text[i] == ':' && !in_string)
-			count++;
+		else if (c == ':' && !in_string)
+			++*ret_colons;
 	}
-	return count;
+	return 0;
 }
 
 static size_t count_members(struct json_object *o)
@@ -114,8 +119,10 @@ static int parse_text(const char *body, size_t len, struct json_object **ret, st
 	struct json_tokener *tokener = json_tokener_new_ex(BODY_DEPTH_MAX);
 	DM_CLEANUP(object_putp) struct json_object *o = NULL;
 	enum json_tokener_error err;
-	size_t end;
+	size_t colons, end;
 
+	if (scan(body, len, &colons, reterr) != 0)
+		return -1;
 	if (!tokener)
 		dm_oom();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
@@ -134,7 +141,7 @@ static int parse_text(const char *body, size_t len, struct json_object **ret, st
 		return fail_character(reterr, (unsigned char)body[end], "in JSON text");
 	if (check_end(body, len, end < len ? end : len, reterr) != 0)
 		return -1;
-	if (count_colons(body, len) != count_members(o))
+	if (colons != count_members(o))
 		return dm_str_add(reterr, "a member is given twice"), -1;
 	*ret = take_ptr(o);
 	return 0;
@@ -146,9 +153,7 @@ static int parse_object(
 {
 	DM_CLEANUP(object_putp) struct json_object *o = NULL;
 
-	if (memchr(body, '\0', len))
-		return fail_character(reterr, '\0', "in JSON text");
-	if (strspn(body, " \t\r\n") < len) {
+	if (strspn(body, " \t\r\n") < len) { /* a NUL counts as something */
 		if (parse_text(body, len, &o, reterr) != 0)
 			return -1;
 		if (o && !json_object_is_type(o, json_type_object))

@@ -4,17 +4,17 @@
 #include "http-client.h"
 #include "rooms.h"
 
-static inline struct rooms *open_rooms(const char *listen)
+static inline struct rooms *open_rooms(void)
 {
 	struct rooms *w = dm_alloc(sizeof(*w));
 
-	rooms_open(w, listen);
+	rooms_open(w);
 	return w;
 }
 
 static inline int open_worker(void **state)
 {
-	*state = open_rooms("127.0.0.1:0");
+	*state = open_rooms();
 	return 0;
 }
 

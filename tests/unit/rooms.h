@@ -87,16 +87,16 @@ static inline void ignore_change(void *arg)
 	(void)arg;
 }
 
-/* `listen` is worker-addr; port 0 takes a free one. */
-static inline struct worker_conf *rooms_conf(const char *dir, const char *listen)
+/* The file says port 8262; what is listened on is `port`, 0 for a free one. */
+static inline struct worker_conf *rooms_conf(const char *dir, const char *host, uint16_t port)
 {
 	static const struct worker_flags no_flags = { 0 };
 	DM_CLEANUP(freep)
 	char *text = dm_format(
-		"worker-addr = \"%s\"\nsource-id = \"source-1\"\nserver-id = 7\n"
+		"worker-addr = \"%s:8262\"\nsource-id = \"source-1\"\nserver-id = 7\n"
 		"flavor = \"mariadb\"\nrelay-dir = \"%s/relay\"\nmeta-dir = \"%s/meta\"\n"
 		"[from]\nhost = \"127.0.0.1\"\nport = 1\nuser = \"dm\"\npassword = \"\"\n",
-		listen, dir, dir);
+		host, dir, dir);
 	struct conf_faults faults = { 0 };
 	DM_CLEANUP(dm_str_done) struct dm_str list = { 0 };
 	struct worker_conf *conf = NULL;
@@ -106,6 +106,7 @@ static inline struct worker_conf *rooms_conf(const char *dir, const char *listen
 		conf_faults_text(&faults, &list);
 		fail_msg("%s", list.data);
 	}
+	conf->listen_port = port;
 	return conf;
 }
 
@@ -119,13 +120,13 @@ static inline void expect_ok(int r, struct dm_error *err)
 	fail_msg("%s", text.data);
 }
 
-static inline void rooms_open(struct rooms *w, const char *listen)
+static inline void rooms_open(struct rooms *w)
 {
 	struct dm_error err = { 0 };
 
 	*w = (struct rooms){ .dir = "/tmp/dm-rooms-XXXXXX" };
 	assert_non_null(mkdtemp(w->dir));
-	w->conf = rooms_conf(w->dir, listen);
+	w->conf = rooms_conf(w->dir, "127.0.0.1", 0);
 	assert_int_equal(dm_mailbox_init(&w->box), 0);
 	expect_ok(
 		relay_new(&w->relay,
@@ -193,7 +194,6 @@ static inline int remove_entry(const char *path, const struct stat *st, int flag
 
 static inline void rooms_close(struct rooms *w)
 {
-	api_free(w->api);
 	api_free(w->api);
 	registry_shutdown(w->registry, on_shut, w);
 	rooms_run_until(w, &w->is_shut);
