@@ -117,7 +117,7 @@ struct api {
 	char *worker, *advertise_host, *listen_host;
 	_Atomic bool is_quiet;
 	_Atomic int64_t tick_ms;
-	size_t bodies; /* bytes of bodies that requests hold; HTTP thread */
+	_Atomic size_t bodies; /* bytes of bodies that requests hold */
 
 	struct dm_lock lock; /* LOCK_API: guards the lists */
 	struct connection *connections;

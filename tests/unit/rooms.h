@@ -1,6 +1,4 @@
-/* rooms.h - a worker's rooms without its main(): registry, relay, sampler, status and api in a folder of their own.
- *
- * The unit is a quiet one that only waits for its stop, so that stages move without a database. */
+/* rooms.h - a worker's rooms without its main(): registry, relay, sampler, status and api in a folder of their own. */
 #pragma once
 
 #include <ftw.h>
@@ -14,6 +12,8 @@
 #include "dm/status.h"
 #include "dm/task.h"
 #include "dm/thread.h"
+#include "quiet-unit.h"
+#include "rooms-conf.h"
 
 struct rooms {
 	char dir[32];
@@ -27,87 +27,9 @@ struct rooms {
 	bool is_shut;
 };
 
-/* ---- the quiet unit ---- */
-
-static inline void quiet_nothing(struct unit *u)
-{
-	(void)u;
-}
-
-static inline int quiet_init(struct unit *u, struct dm_error *reterr)
-{
-	(void)u;
-	(void)reterr;
-	return 0;
-}
-
-static inline int quiet_is_fresh(struct unit *u, bool *ret, struct dm_error *reterr)
-{
-	(void)u;
-	(void)reterr;
-	*ret = false;
-	return 0;
-}
-
-static inline void quiet_process(struct unit *u, struct dm_process_result *ret)
-{
-	(void)dm_stop_wait(u->env.stop, DM_STOP_DRAIN, -1);
-	ret->is_set = ret->is_canceled = true;
-}
-
-static inline void quiet_status(const struct unit *u, struct unit_status *ret)
-{
-	(void)u;
-	*ret = (struct unit_status){ .unit = UNIT_SYNC };
-	ret->sync.flushed.pos = 4;
-	ret->sync.flushed_gtid = dm_strdup("");
-}
-
-static inline size_t quiet_units(const char *mode, const struct unit_ops *ret[4])
-{
-	static const struct unit_ops quiet = { .unit = UNIT_SYNC,
-		.log_name = "binlog replication",
-		.size = sizeof(struct unit),
-		.setup = quiet_nothing,
-		.init = quiet_init,
-		.is_fresh = quiet_is_fresh,
-		.process = quiet_process,
-		.status = quiet_status,
-		.done = quiet_nothing };
-
-	(void)mode;
-	ret[0] = &quiet;
-	return 1;
-}
-
-/* ---- the rooms ---- */
-
 static inline void ignore_change(void *arg)
 {
 	(void)arg;
-}
-
-/* The file says port 8262; what is listened on is `port`, 0 for a free one. */
-static inline struct worker_conf *rooms_conf(const char *dir, const char *host, uint16_t port)
-{
-	static const struct worker_flags no_flags = { 0 };
-	DM_CLEANUP(freep)
-	char *text = dm_format(
-		"worker-addr = \"%s:8262\"\nsource-id = \"source-1\"\nserver-id = 7\n"
-		"flavor = \"mariadb\"\nrelay-dir = \"%s/relay\"\nmeta-dir = \"%s/meta\"\n"
-		"[from]\nhost = \"127.0.0.1\"\nport = 1\nuser = \"dm\"\npassword = \"\"\n",
-		host, dir, dir);
-	struct conf_faults faults = { 0 };
-	DM_CLEANUP(dm_str_done) struct dm_str list = { 0 };
-	struct worker_conf *conf = NULL;
-
-	if (worker_conf_parse(text, strlen(text), "dm-worker.toml", &no_flags, &conf, &faults) !=
-		0) {
-		conf_faults_text(&faults, &list);
-		fail_msg("%s", list.data);
-	}
-	conf->listen_port = port;
-	return conf;
 }
 
 static inline void expect_ok(int r, struct dm_error *err)
