@@ -22,12 +22,12 @@ static inline struct cursor cursor_over(const void *bytes, size_t len)
 	return (struct cursor){ .at = bytes, .left = len };
 }
 
-/* The next `len` bytes; NULL when they are not there (and for an empty cursor over NULL). */
+/* The next `len` bytes; NULL when they are not there, or after any bad read (and for an empty cursor over NULL). */
 static inline const uint8_t *cursor_bytes(struct cursor *c, size_t len)
 {
 	const uint8_t *at = c->at;
 
-	if (len > c->left) {
+	if (c->is_bad || len > c->left) {
 		c->left = 0;
 		c->is_bad = true;
 		return NULL;

@@ -176,7 +176,7 @@ void json_print_string(const char *bytes, size_t len, struct dm_str *out)
 
 static int print_double(uint64_t bits, struct dm_str *out)
 {
-	char text[40];
+	char text[40], *plus;
 	double value;
 
 	memcpy(&value, &bits, sizeof(value));
@@ -187,6 +187,9 @@ static int print_double(uint64_t bits, struct dm_str *out)
 		if (strtod(text, NULL) == value)
 			break;
 	}
+	plus = strchr(text, '+');
+	if (plus) /* MySQL prints no plus, and what is equal should look so */
+		memmove(plus, plus + 1, strlen(plus));
 	dm_str_add(out, text);
 	if (!strpbrk(text, ".e"))
 		dm_str_add(out, ".0"); /* else it would come back as an integer */

@@ -18,6 +18,7 @@ typedef bool (*column_filter)(const struct row_column *c, bool is_mariadb);
 
 static bool is_numeric(const struct row_column *c, bool is_mariadb)
 {
+	(void)is_mariadb;
 	switch (c->type) {
 	case ROW_TINY:
 	case ROW_SHORT:
@@ -27,9 +28,8 @@ static bool is_numeric(const struct row_column *c, bool is_mariadb)
 	case ROW_FLOAT:
 	case ROW_DOUBLE:
 	case ROW_NEWDECIMAL:
+	case ROW_YEAR: /* has a sign in the servers' eyes, which many readers of binlogs forgot */
 		return true;
-	case ROW_YEAR:
-		return is_mariadb;
 	default: /* a byte of the server */
 		return false;
 	}
@@ -45,6 +45,7 @@ static bool is_character(const struct row_column *c, bool is_mariadb)
 	case ROW_MEDIUM_BLOB:
 	case ROW_LONG_BLOB:
 	case ROW_BLOB:
+	case ROW_VECTOR:
 		return true;
 	case ROW_MARIADB_VARCHAR_COMPRESSED:
 	case ROW_MARIADB_BLOB_COMPRESSED:
