@@ -2,9 +2,9 @@
 #include "dm/binlog.h"
 
 #include <stdio.h>
-#include <zlib.h>
 
 #include "compress.h"
+#include "crc32.h"
 #include "cursor.h"
 
 enum {
@@ -151,18 +151,18 @@ static uint32_t read_trailer(const uint8_t *event, size_t len)
 static bool trailer_is_right(const uint8_t *event, size_t len)
 {
 	uint8_t flags[2];
-	uLong sum;
+	uint32_t sum;
 
 	if (len < BINLOG_HEADER_SIZE + BINLOG_CHECKSUM_SIZE)
 		return false;
 	if (event[4] != EVENT_FORMAT_DESCRIPTION || !(event[FLAGS_AT] & BINLOG_FLAG_IN_USE))
-		return crc32_z(0, event, len - BINLOG_CHECKSUM_SIZE) == read_trailer(event, len);
+		return crc32_of(0, event, len - BINLOG_CHECKSUM_SIZE) == read_trailer(event, len);
 	/* Servers set and clear the in-use flag without a new sum. */
 	flags[0] = event[FLAGS_AT] & (uint8_t)~BINLOG_FLAG_IN_USE;
 	flags[1] = event[FLAGS_AT + 1];
-	sum = crc32_z(0, event, FLAGS_AT);
-	sum = crc32_z(sum, flags, sizeof(flags));
-	sum = crc32_z(
+	sum = crc32_of(0, event, FLAGS_AT);
+	sum = crc32_of(sum, flags, sizeof(flags));
+	sum = crc32_of(
 		sum, event + BINLOG_HEADER_SIZE, len - BINLOG_HEADER_SIZE - BINLOG_CHECKSUM_SIZE);
 	return sum == read_trailer(event, len);
 }
