@@ -37,6 +37,7 @@ struct db_options {
 	int io_timeout_ms; /* longest silence while a statement runs; 0: none */
 	const struct dm_stop *stop; /* may be NULL */
 	const char *charset; /* NULL: utf8mb4 */
+	bool is_writer; /* db_exec_many() may be used; UPDATE counts the rows that it found, changed or not */
 };
 struct db_conn;
 int db_connect(struct db_conn **ret, const struct db_conf *conf, const struct db_options *options,
@@ -50,6 +51,11 @@ int db_exec(struct db_conn *c, const char *sql, size_t len, uint64_t *ret_affect
 /* The same; an error shows `shown` in place of the statement, which may hold rows' values. */
 int db_exec_as(struct db_conn *c, const char *sql, size_t len, const char *shown,
 	uint64_t *ret_affected, struct dm_error *reterr);
+/* Statements joined by ";", run in order until one fails. `ret_affected` has room for `count`; *ret_done tells how
+ * many went well, also on failure, whose error does not name the statement. */
+int db_exec_many(struct db_conn *c, const char *sql, size_t len, size_t count,
+	uint64_t *ret_affected, size_t *ret_done, struct dm_error *reterr);
+void db_set_io_timeout(struct db_conn *c, int io_timeout_ms);
 /* A stored result; columns by number. */
 struct db_result;
 int db_query(struct db_conn *c, struct db_result **ret, struct dm_error *reterr, const char *format,

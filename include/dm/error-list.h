@@ -12,6 +12,7 @@
 	X(DB_UNEXPECTED,              10004, DATABASE,        NOT_SET,  HIGH,   "") \
 	X(DB_QUERY_FAILED,            10005, DATABASE,        NOT_SET,  HIGH,   "") \
 	X(DB_EXECUTE_FAILED,          10006, DATABASE,        NOT_SET,  HIGH,   "") \
+	X(PARSE_SQL,                  11006, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(PARSE_GTID,                 11009, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(FLAVOR,                     11010, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(INVALID_SERVER_ID,          11015, FUNCTIONAL,      INTERNAL, HIGH,   "") \
@@ -19,6 +20,7 @@
 	X(BASE_FILE_NOT_FOUND,        11025, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(BINLOG_FILE_NOT_VALID,      11027, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(GET_RELAY_LOG_STAT,         11029, FUNCTIONAL,      INTERNAL, HIGH,   "") \
+	X(BINLOG_FILE_NOT_GIVEN,      11035, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(PARSE_RELAY_LOG,            11038, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(NO_SUB_DIR_TO_SWITCH,       11039, FUNCTIONAL,      INTERNAL, HIGH,   "") \
 	X(GENERATE_CIPHER,            11045, FUNCTIONAL,      INTERNAL, HIGH,   "") \
@@ -74,7 +76,11 @@
 	X(RELAY_PURGE_REQUEST,        30039, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(RELAY_TRIM_UUID_NOT_FOUND,  30040, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(RELAY_REMOVE_FILE,          30041, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(SYNC_DML_STATEMENT,         36014, SYNC_UNIT,       INTERNAL, HIGH,   "") \
+	X(SYNC_COLUMN_COUNT,          36027, SYNC_UNIT,       INTERNAL, HIGH,   "") \
+	X(SYNC_INVALID_TABLE,         36054, SYNC_UNIT,       INTERNAL, HIGH,   "") \
 	X(SYNC_BLOCK_ALLOW_LIST,      36060, SYNC_UNIT,       INTERNAL, HIGH,   "") \
+	X(SYNC_HANDLE_DDL,            36061, SYNC_UNIT,       INTERNAL, HIGH,   "") \
 	X(MASTER_GRPC_REQUEST,        38008, DM_MASTER,       INTERNAL, HIGH,   "") \
 	X(MASTER_DEPLOY,              38009, DM_MASTER,       INTERNAL, HIGH,   "") \
 	X(MASTER_UNKNOWN_KEYS,        38011, DM_MASTER,       INTERNAL, MEDIUM, "") \
@@ -111,5 +117,9 @@
 	X(RELAY_GAP,                  60103, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
 	X(RELAY_WRONG_SERVER,         60104, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
 	X(RELAY_NO_ROOM,              60105, RELAY_UNIT,      INTERNAL, HIGH,   "Make room on the disk of `relay-dir`, or purge relay log; the relay goes on by itself.") \
-	X(RELAY_CURSOR_PURGED,        60106, RELAY_UNIT,      INTERNAL, HIGH,   "")
+	X(RELAY_CURSOR_PURGED,        60106, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(SYNC_KEY_LATER,             60201, SYNC_UNIT,       INTERNAL, HIGH,   "Please remove the key from the task file, or wait for a version that has it.") \
+	X(SYNC_INCIDENT,              60202, SYNC_UNIT,       UPSTREAM, HIGH,   "Please load the data anew: what the upstream lost cannot be replicated.") \
+	X(SYNC_TARGET_BUSY,           60203, SYNC_UNIT,       DOWNSTREAM, HIGH,   "Please see which other worker runs this task with the same source-id.") \
+	X(SYNC_BAD_EVENT,             60204, SYNC_UNIT,       INTERNAL, HIGH,   "")
 // clang-format on

@@ -19,6 +19,7 @@ struct db_conn {
 	const struct dm_stop *stop; /* may be NULL */
 	int io_timeout_ms; /* longest silence of one wait; 0: none */
 	int64_t deadline_ms; /* monotonic; of the whole call; 0: none */
+	unsigned long flags; /* CLIENT_... */
 	bool is_connecting;
 	int connect_errno; /* of the last address, 0 when it took the connection */
 	bool is_closing; /* nothing waits any more */

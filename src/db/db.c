@@ -5,6 +5,8 @@
 #include <ctype.h>
 #include <errmsg.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -240,6 +242,18 @@ static int fail_connect(
 	return -1;
 }
 
+/* A peer that vanished without a word is noticed within two minutes, also while a long DDL runs. */
+static void watch_peer(int fd)
+{
+	static const struct {
+		int option, value;
+	} settings[] = { { TCP_KEEPIDLE, 60 }, { TCP_KEEPINTVL, 10 }, { TCP_KEEPCNT, 6 } };
+
+	for (size_t i = 0; i < DM_COUNT_OF(settings); i++)
+		(void)setsockopt(fd, IPPROTO_TCP, settings[i].option, &settings[i].value,
+			sizeof(int)); /* a refusal leaves the system's times */
+}
+
 static int connect_address(struct db_conn *c, const char *address, const struct db_conf *conf,
 	const char *charset, struct dm_error *reterr)
 {
@@ -260,10 +274,13 @@ static int connect_address(struct db_conn *c, const char *address, const struct 
 	c->is_connecting = true;
 	db_io_begin(c);
 	done = mysql_real_connect(
-		c->mysql, address, conf->user, conf->password, NULL, conf->port, NULL, 0);
+		c->mysql, address, conf->user, conf->password, NULL, conf->port, NULL, c->flags);
 	db_io_end();
 	c->is_connecting = false;
-	return done ? 0 : fail_connect(c, address, conf->port, reterr);
+	if (!done)
+		return fail_connect(c, address, conf->port, reterr);
+	watch_peer(mysql_get_socket(c->mysql));
+	return 0;
 }
 
 static bool is_number(const char *text)
@@ -329,6 +346,7 @@ int db_connect(struct db_conn **ret, const struct db_conf *conf, const struct db
 	(void)pthread_once(&library_once, library_start);
 	c->scope = options->scope;
 	c->stop = options->stop;
+	c->flags = options->is_writer ? CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS : 0;
 	c->io_timeout_ms = options->io_timeout_ms;
 	r = connect_any(c, conf, options, &err);
 	if (r == 0)
@@ -397,10 +415,10 @@ int db_exec_as(struct db_conn *c, const char *sql, size_t len, const char *shown
 			shown ? strlen(shown) : len);
 		return db_conn_fail(c, DM_ERR_DB_EXECUTE_FAILED, what, reterr);
 	}
-	if (mysql_field_count(c->mysql) > 0)
-		drop_rows(c);
 	if (ret_affected)
 		*ret_affected = mysql_affected_rows(c->mysql);
+	if (mysql_field_count(c->mysql) > 0)
+		drop_rows(c);
 	return 0;
 }
 
@@ -408,6 +426,38 @@ int db_exec(struct db_conn *c, const char *sql, size_t len, uint64_t *ret_affect
 	struct dm_error *reterr)
 {
 	return db_exec_as(c, sql, len, NULL, ret_affected, reterr);
+}
+
+int db_exec_many(struct db_conn *c, const char *sql, size_t len, size_t count,
+	uint64_t *ret_affected, size_t *ret_done, struct dm_error *reterr)
+{
+	size_t done = 0;
+	int r;
+
+	db_io_begin(c);
+	for (r = mysql_real_query(c->mysql, sql, len); r == 0; r = mysql_next_result(c->mysql)) {
+		MYSQL_RES *rows = mysql_field_count(c->mysql) ? mysql_use_result(c->mysql) : NULL;
+
+		mysql_free_result(rows);
+		if (done < count)
+			ret_affected[done++] = mysql_affected_rows(c->mysql);
+	}
+	db_io_end();
+	*ret_done = done;
+	if (r < 0 && done == count)
+		return 0;
+	if (r < 0) { /* a statement was lost: our own text must hold as many as we say */
+		dm_fail(reterr, DM_ERR_DB_UNEXPECTED, "unexpect database error: %zu of %zu results",
+			done, count);
+		reterr->scope = c->scope;
+		return -1;
+	}
+	return db_conn_fail(c, DM_ERR_DB_EXECUTE_FAILED, "execute statement failed", reterr);
+}
+
+void db_set_io_timeout(struct db_conn *c, int io_timeout_ms)
+{
+	c->io_timeout_ms = io_timeout_ms;
 }
 
 void db_escape(struct db_conn *c, struct dm_str *out, const char *bytes, size_t len)

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "dm/str.h"
+#include "sync/sync-unit.h"
 
 enum { UNIT_KINDS = UNIT_SYNC + 1 };
 
 /* Indexed by enum dm_unit; NULL: this build has no such unit. */
-static const struct unit_ops *const kinds[UNIT_KINDS] = { NULL };
+static const struct unit_ops *const kinds[UNIT_KINDS] = { [UNIT_SYNC] = &sync_unit_ops };
 
 static const struct {
 	const char *mode;
