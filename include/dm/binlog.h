@@ -143,9 +143,8 @@ int binlog_gtid_add(struct gtid_set *s, const struct binlog_gtid *g); /* anonymo
 struct binlog_payload; /* streaming: holds one event at a time */
 int binlog_payload_open(
 	struct binlog_payload **ret, const struct binlog_body *body, uint64_t max_len);
-/* 1: an event; 0: the end; -errno. */
-int binlog_payload_next(struct binlog_payload *p, const uint8_t **ret_event, size_t *ret_len);
+int binlog_payload_next(struct binlog_payload *p, const uint8_t **ret_event,
+	size_t *ret_len); /* 1: an event; 0: the end; -errno */
 void binlog_payload_free(struct binlog_payload *p);
-
 bool binlog_type_is_rows(uint8_t type); /* write, update, delete of any version */
 bool binlog_type_is_compressed_rows(uint8_t type); /* MariaDB's */

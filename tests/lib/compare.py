@@ -36,7 +36,8 @@ def rows_of(server, schema, table, columns):
         with connection.cursor() as cursor:
             cursor.execute("SET time_zone='+00:00', sql_mode=''")
             names = ", ".join(_expression(n, k) for n, k in columns)
-            cursor.execute(f"SELECT {names} FROM `{schema}`.`{table}`")
+            quoted = table.replace("`", "``")
+            cursor.execute(f"SELECT {names} FROM `{schema}`.`{quoted}`")
             rows = cursor.fetchall()
     finally:
         connection.close()
