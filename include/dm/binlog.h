@@ -2,8 +2,7 @@
  *
  * Everything is bounds-checked: hostile bytes give -EBADMSG, never a read outside the buffer. Parsed
  * structs borrow from the event's bytes and live as long as these. `body` is what lies between the
- * 19-byte header (and the checksum trailer). Any thread.
- * Formats: MySQL Internals "Binary Log Events", MariaDB Knowledge Base "Replication Protocol". */
+ * 19-byte header (and the checksum trailer). Any thread. Formats: the manuals of MySQL and MariaDB. */
 #pragma once
 
 #include <stdbool.h>
