@@ -469,6 +469,84 @@ static void a_reload_knows_what_needs_a_restart(void **state)
 	free(keys.at);
 }
 
+/* ---- bounds and oddities of TOML ---- */
+
+static void expect_refused(const struct dm_str *text, const char *expected)
+{
+	DM_CLEANUP(conf_faults_done) struct conf_faults f = { 0 };
+	struct worker_conf *c = NULL;
+
+	assert_int_equal(worker_conf_parse(text->data, text->len, "w.toml", &no_flags, &c, &f), -1);
+	if (!strstr(f.list[0].error.message, expected))
+		fail_msg("got %s\nwanted %s", f.list[0].error.message, expected);
+}
+
+static void a_large_or_deep_file_is_refused(void **state)
+{
+	DM_CLEANUP(dm_str_done) struct dm_str large = { 0 };
+	static const struct {
+		const char *head, *piece, *expected;
+	} rows[] = {
+		{ "a", ".a", "too many levels" },
+		{ "[a", ".a", "too many levels" },
+		{ "x = {a", ".a", "too many levels" },
+		{ "x = [\"\"\"'\"\"\"\"\", {a", ".\"b'\"", "too many levels" },
+		{ "x = ", "[", "exceeded maximum nested value depth of 256" },
+		{ "x = ", "{a=", "exceeded maximum nested value depth of 256" },
+	};
+
+	(void)state;
+	while (large.len < 10 << 20)
+		dm_str_add(&large, "# a comment that goes on and on and on and on and on and on\n");
+	expect_refused(&large, "larger than 4 MiB");
+	for (size_t i = 0; i < DM_COUNT_OF(rows); i++) {
+		DM_CLEANUP(dm_str_done) struct dm_str text = { 0 };
+
+		dm_str_add(&text, rows[i].head);
+		while (text.len < 1 << 20)
+			dm_str_add(&text, rows[i].piece);
+		expect_refused(&text, rows[i].expected);
+	}
+}
+
+static void dots_in_texts_are_no_levels(void **state)
+{
+	DM_CLEANUP(dm_str_done) struct dm_str text = { 0 };
+	DM_CLEANUP(worker_conf_freep) struct worker_conf *c = NULL;
+
+	(void)state;
+	dm_str_add(&text, HEAD "log-file = \"");
+	for (int i = 0; i < 200; i++)
+		dm_str_add(&text, "../");
+	dm_str_add(&text, "\" # ");
+	for (int i = 0; i < 200; i++)
+		dm_str_add(&text, "..");
+	dm_str_add(&text, "\nmeta-dir = "
+			  "\'\'\'\n................................................................"
+			  "..\'\'\'\n");
+	c = parse(text.data, "w.toml", &no_flags);
+	assert_int_equal(strlen(c->log_file), 600);
+}
+
+static void texts_that_toml_cannot_have_are_refused(void **state)
+{
+	static const char *const texts[] = { "[, \"c d\" = e\"}\n", "e\xce\xa3", "\xc3\xa4 = 1\n",
+		"a = \xff\n", "a = \"\\u0000\"\n", "\"\\u0000\" = 1\n", "a = 1\na = 2\n",
+		"a = 1 b = 2\n", "[a]\n[a]\n", "= 1\n", "a = 99999999999999999999\n", "a\n" };
+
+	(void)state;
+	for (size_t i = 0; i < DM_COUNT_OF(texts); i++) {
+		DM_CLEANUP(conf_faults_done) struct conf_faults f = { 0 };
+		struct worker_conf *c = NULL;
+
+		assert_int_equal(
+			worker_conf_parse(texts[i], strlen(texts[i]), "w.toml", &no_flags, &c, &f),
+			-1);
+		assert_int_equal(f.count, 1);
+		assert_int_equal(f.list[0].error.code, DM_ERR_WORKER_TOML);
+	}
+}
+
 /* ---- flags ---- */
 
 static int flags_of(struct worker_flags *ret, struct dm_error *reterr, const char *line)
@@ -663,6 +741,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_printed_is_read_back_without_secrets),
 		cmocka_unit_test(the_sample_is_a_file_that_can_be_used),
 		cmocka_unit_test(a_reload_knows_what_needs_a_restart),
+		cmocka_unit_test(a_large_or_deep_file_is_refused),
+		cmocka_unit_test(dots_in_texts_are_no_levels),
+		cmocka_unit_test(texts_that_toml_cannot_have_are_refused),
 		cmocka_unit_test(flags_win_over_the_file),
 		cmocka_unit_test(flags_may_ask_for_something_else),
 		cmocka_unit_test(wrong_flags_are_refused_in_gos_words),
