@@ -184,8 +184,7 @@ static void transport_failure(
 	ret->failure = failure_text("Unavailable", text);
 }
 
-/* Strictly: one JSON value and nothing after it. NULL when it is none. */
-static struct json_object *parse_body(const struct dm_str *body)
+struct json_object *answer_parse(const struct dm_str *body)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *parsed;
@@ -212,7 +211,7 @@ static void transfer_answer(
 		return;
 	}
 	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-	body = parse_body(&t->body);
+	body = answer_parse(&t->body);
 	if (body && json_object_is_type(body, json_type_object) &&
 		json_object_object_get_ex(body, "result", &result)) {
 		ret->document = body;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct dm_str;
 struct fleet;
 struct json_object;
 
@@ -24,6 +25,8 @@ struct answer {
 
 /* One answer for each worker, in their order; free with answers_free(). */
 struct answer *request_send(const struct fleet *f, const struct request *request);
+/* Strictly: one JSON value in UTF-8 and nothing after it. NULL when it is none. */
+struct json_object *answer_parse(const struct dm_str *body);
 void answers_free(struct answer *answers, size_t count);
 /* `prefix` and, unless it is NULL, "/" and the escaped name. Caller frees. */
 char *request_path(const char *prefix, const char *name);
