@@ -74,10 +74,11 @@ static bool is_version_1(uint8_t type)
 static int read_post_header(uint8_t type, const struct binlog_format *f, struct cursor *c,
 	uint64_t *ret_id, uint16_t *ret_flags)
 {
-	bool has_short_id = type <= f->post_header_count && f->post_header[type - 1] == 6;
+	bool has_short_id;
 
 	if (!binlog_type_is_rows(type))
 		return -EINVAL;
+	has_short_id = type <= f->post_header_count && f->post_header[type - 1] == 6;
 	*ret_id = cursor_uint(c, has_short_id ? 4 : 6);
 	*ret_flags = cursor_u16(c);
 	if (!is_version_1(type)) {

@@ -507,6 +507,7 @@ static void rows_must_belong_to_their_table(void **state)
 	assert_int_equal(begin("\x08\0\0\0\0\0\1\0\2\0\1\xff", 12, EVENT_WRITE_ROWS, &t), -EBADMSG);
 	assert_int_equal(begin("\7\0\0\0\0\0\1\0\2\0\1\xff", 12, EVENT_UPDATE_ROWS, &t), -EBADMSG);
 	assert_int_equal(begin("\7\0\0\0\0\0\1\0\2\0\1\xff", 12, EVENT_QUERY, &t), -EINVAL);
+	assert_int_equal(begin("\7\0\0\0\0\0\1\0\2\0\1\xff", 12, 0, &t), -EINVAL);
 	row_table_done(&t);
 }
 
