@@ -250,20 +250,25 @@ class Worker:
 
     def wait_synced(self, name, source=None, deadline=30.0):
         """Waits until the subtask says that it is synced with where the source stands now."""
-        want = "(%s, %s)" % tuple(source.position()) if source else None
 
         def is_synced():
+            # Asked each time: MariaDB adds checkpoint events to its binlog when it likes.
+            want = "(%s, %s)" % tuple(source.position()) if source else None
             state = self.subtask(name)
             assert state["stage"] != "Paused", json.dumps(state.get("result"))
             sync = state.get("sync", {})
             return sync.get("synced") and (want is None or sync["masterBinlog"] == want) and state
 
-        return wait_for(is_synced, deadline, f"task {name} synced at {want}", every=0.05)
+        return wait_for(is_synced, deadline, f"task {name} synced with {source and source.position()}", every=0.05)
 
     def wait_relay(self, source, deadline=30.0):
         """Waits until the relay stands where the source stands now."""
-        want = "(%s, %s)" % tuple(source.position())
-        return wait_for(lambda: self.relay()["relayBinlog"] == want and self.relay(), deadline, f"relay at {want}")
+
+        def is_there():
+            want, state = "(%s, %s)" % tuple(source.position()), self.relay()
+            return state if state["relayBinlog"] == want else None
+
+        return wait_for(is_there, deadline, f"relay at {source.position()}")
 
     def dmctl(self, *arguments, seconds=40, stdin="", env=None):
         """Runs dmctl against this worker. Returns the finished process with text output."""

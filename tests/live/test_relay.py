@@ -187,7 +187,7 @@ def test_a_server_that_restarts(own_server, schema, new_worker):
     source.kill()
     source.start()
     write_some(source, schema + "c")
-    wait_same_files(worker, source, first)
+    wait_same_files(worker, source, first, was_killed=True)
     assert len(worker.relay_sub_dirs()) == 1
 
 
@@ -343,8 +343,12 @@ def test_what_upstream_purged_is_a_clear_error_and_no_gap(source, schema, new_wo
         source.flush_binlog()
     available = source.position()[0]
     source.kill_connections()  # a file that a dump thread still reads is not purged
-    source.query(f"PURGE BINARY LOGS TO '{available}'")
-    wait_for(lambda: source.binlogs()[0][0] == available, 5)
+
+    def is_purged():
+        source.query(f"PURGE BINARY LOGS TO '{available}'")
+        return source.binlogs()[0][0] == available
+
+    wait_for(is_purged, 10)
     worker.start()
     code, text = wait_relay_paused(worker)
     assert code, text
