@@ -54,7 +54,7 @@ static void legal_commands_are_those_of_the_table(void **state)
 		[STAGE_INVALID] = "start-task",
 		[STAGE_NEW] = "stop-task",
 		[STAGE_RUNNING] = "pause-task, stop-task",
-		[STAGE_PAUSED] = "stop-task, resume-task, update-task",
+		[STAGE_PAUSED] = "stop-task, resume-task",
 		[STAGE_STOPPED] = "start-task, forget",
 		[STAGE_FINISHED] = "stop-task, forget",
 	};

@@ -333,7 +333,7 @@ static void an_error_that_can_heal_is_tried_again_with_growing_waits(void **stat
 	assert_int_equal(v->failures, 3);
 	assert_int_equal(v->first_result.error_count, 1);
 	assert_int_equal(v->result.errors[0].type, ERROR_EXEC_SQL);
-	assert_string_equal(v->legal, "pause-task, stop-task, resume-task, update-task");
+	assert_string_equal(v->legal, "pause-task, stop-task, resume-task");
 }
 
 static void a_hopeless_error_waits_for_its_user(void **state)
