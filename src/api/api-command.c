@@ -216,6 +216,7 @@ static void api_command_done(void *arg, const struct task_reply *reply)
 	if (!c->api)
 		return; /* answered 503 when the api closed */
 	print_reply(c, reply);
+	atomic_fetch_add_explicit(&c->api->answered, 1, memory_order_release);
 	resume(c);
 }
 

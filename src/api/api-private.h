@@ -84,7 +84,7 @@ bool guard_host_is_ours(const struct api *a, const char *host); /* the value of 
 
 struct answers { /* of one snapshot; HTTP thread */
 	struct status *snapshot;
-	uint64_t change;
+	uint64_t change; /* of registry and commands, when it was made */
 	int64_t made_ms;
 	struct {
 		const struct route *route;
@@ -117,6 +117,7 @@ struct api {
 	char *worker, *advertise_host, *listen_host;
 	_Atomic bool is_quiet;
 	_Atomic int64_t tick_ms;
+	_Atomic uint64_t answered; /* commands: what is read afterwards shows their effect */
 	_Atomic size_t bodies; /* bytes of bodies that requests hold */
 
 	struct dm_lock lock; /* LOCK_API: guards the lists */

@@ -27,7 +27,9 @@ static void answers_renew(struct api *a)
 {
 	struct answers *as = &a->answers;
 	int64_t now_ms = dm_mono_ms();
-	uint64_t change = status_change(a->status);
+	/* Both only grow. The relay's stage is in neither, but moves on its user's command at once. */
+	uint64_t change =
+		status_change(a->status) + atomic_load_explicit(&a->answered, memory_order_acquire);
 
 	if (as->snapshot && now_ms - as->made_ms < API_SNAPSHOT_MS && as->change == change)
 		return;

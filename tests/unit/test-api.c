@@ -444,6 +444,18 @@ static void the_relay_is_paused_resumed_and_purged(void **state)
 	expect_command(w, "POST /api/v1/relay", "", "{\"op\":\"resume\"}", 200,
 		"{\"op\":\"ResumeRelay\",\"result\":true,\"msg\":\"\",\"workers\":[{\"op\":"
 		"\"ResumeRelay\",\"result\":true,\"worker\":\"127.0.0.1:8262\",\"msg\":\"\"}]}");
+	/* What was answered is seen by the next one who asks, however soon. */
+	for (int i = 0; i < 10; i++) {
+		static const char *const ops[][2] = { { "{\"op\":\"pause\"}", "Paused" },
+			{ "{\"op\":\"resume\"}", "Running" } };
+		DM_CLEANUP(freep) char *stage = dm_format("\"stage\":\"%s\"", ops[i % 2][1]);
+
+		ask_get(w, "/apis/v1alpha1/status", &r);
+		ask_command(w, "POST /api/v1/relay", "", ops[i % 2][0], &r);
+		ask_get(w, "/apis/v1alpha1/status", &r);
+		if (!strstr(r.body.data, stage))
+			fail_msg("no %s in %s", stage, r.body.data);
+	}
 	ask_command(w, "POST /api/v1/relay", "", "{\"op\":\"purge\"}", &r);
 	assert_non_null(strstr(r.body.data,
 		"{\"result\":true,\"msg\":\"\",\"workers\":[{\"result\":false,\"worker\":"
