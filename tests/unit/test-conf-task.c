@@ -456,8 +456,8 @@ static void faults_of_yaml_have_its_words(void **state)
 	expect_error("a\n", LINES("line 1: cannot unmarshal !!str `a` into config.TaskConfig"));
 	expect_error("- a\n", LINES("line 1: cannot unmarshal !!seq into config.TaskConfig"));
 	expect_error("name: [a\n", YAML("line 1: did not find expected ',' or ']'"));
-	expect_error(
-		"name: a\n\tb: c\n", YAML("line 2: found a tab character that violates indentation"));
+	expect_error("name: a\n\tb: c\n",
+		YAML("line 2: found a tab character that violates indentation"));
 	expect_error("name: *x\n", YAML("unknown anchor 'x' referenced"));
 	expect_error("name: &x [*x]\n", YAML("anchor 'x' value contains itself"));
 	expect_error("name: \"a\\0b\"\n", YAML("line 1: control characters are not allowed"));

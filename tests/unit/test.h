@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-__attribute__((unused)) static const char *test_source_dir = "."; /* tests/unit; meson gives it as the first argument */
+__attribute__((unused)) static const char *test_source_dir =
+	"."; /* tests/unit; meson gives it as the first argument */
 
 #define test_main(argc, argv, name, tests) \
 	(test_source_dir = (argc) > 1 ? (argv)[1] : test_source_dir, \
