@@ -117,7 +117,7 @@ static inline int cursor_error(const struct cursor *c)
 static inline uint64_t cursor_varlen(struct cursor *c)
 {
 	uint8_t first = cursor_u8(c);
-	unsigned int more = first == 0xff ? 8 : (unsigned int)__builtin_ctz(~(unsigned int)first);
+	unsigned int more = (unsigned int)__builtin_ctz(~(unsigned int)first); /* 0 to 8 */
 	uint64_t rest = more > 0 ? cursor_uint(c, more) : 0;
 
 	if (more == 8)

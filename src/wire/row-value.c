@@ -206,9 +206,7 @@ static unsigned int fraction_size(unsigned int fsp)
 static uint32_t to_micros(uint64_t fraction, unsigned int fsp)
 {
 	static const uint32_t units[] = { 0, 10000, 100, 1 };
-	uint64_t micros = fraction * units[fraction_size(fsp)];
-
-	return micros > 999999 ? UINT32_MAX : (uint32_t)micros; /* too large for every text */
+	return (uint32_t)fraction * units[fraction_size(fsp)]; /* 24 bits at most */
 }
 
 static int read_temporal2(struct cursor *c, uint8_t type, unsigned int fsp, struct row_arena *a,

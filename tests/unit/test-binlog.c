@@ -588,6 +588,11 @@ static void a_tagged_gtid_of_another_form_is_refused(void **state)
 	e[28] = '-';
 	assert_int_equal(parse_gtid(EVENT_GTID_TAGGED, e, len, &g), -EBADMSG);
 	e[28] = 'b';
+	e[1] = 27 << 1;
+	e[25] = 4; /* the number once more, instead of the tag */
+	assert_int_equal(parse_gtid(EVENT_GTID_TAGGED, e, 27, &g), -EBADMSG);
+	e[1] = 29 << 1;
+	e[25] = 6;
 	e[24] = 12 | 2; /* the number becomes negative */
 	assert_int_equal(parse_gtid(EVENT_GTID_TAGGED, e, len, &g), -EBADMSG);
 }

@@ -455,6 +455,23 @@ static void metadata_that_does_not_fit_is_left_out(void **state)
 	assert_int_equal(parse_table("\3\xf", 2, "\5\0", 2, "\2\3\10\1\x3f", 5, &t), 0);
 	assert_false(t.has_collations); /* an exception for a second column, which there is not */
 	row_table_done(&t);
+	assert_int_equal(parse_table("\xf\xf", 2, "\5\0\5\0", 4, "\2\5\10\1\x3f\0\x2d", 7, &t), 0);
+	assert_false(t.has_collations); /* exceptions that do not rise */
+	row_table_done(&t);
+}
+
+/* Default 63, the second one 8: YEAR has a sign and VECTOR a collation in the servers' count. */
+static void odd_types_are_counted_as_the_servers_do(void **state)
+{
+	struct row_table t = { 0 };
+
+	(void)state;
+	assert_int_equal(
+		parse_table("\xf2\xd\xf\3", 4, "\4\5\0", 3, "\1\1\x40\2\3\x3f\1\10", 8, &t), 0);
+	assert_true(t.has_collations && t.columns[0].collation == 63);
+	assert_int_equal(t.columns[2].collation, 8);
+	assert_true(t.has_signedness && t.columns[3].is_unsigned);
+	row_table_done(&t);
 }
 
 static void long_chars_hide_their_length_in_the_type(void **state)
@@ -626,6 +643,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(unknown_value_options_are_refused),
 		cmocka_unit_test(a_table_map_is_checked),
 		cmocka_unit_test(metadata_that_does_not_fit_is_left_out),
+		cmocka_unit_test(odd_types_are_counted_as_the_servers_do),
 		cmocka_unit_test(long_chars_hide_their_length_in_the_type),
 		cmocka_unit_test(a_typed_array_is_json),
 		cmocka_unit_test(rows_must_belong_to_their_table),
