@@ -78,6 +78,7 @@ struct relay_status {
 };
 void relay_status(const struct relay *r, struct relay_status *ret);
 void relay_status_done(struct relay_status *s);
+uint64_t relay_change(const struct relay *r); /* moves with the stage; cheap: one atomic */
 
 /* ---- cursors ---- */
 struct relay_cursor;

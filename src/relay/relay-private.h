@@ -5,6 +5,7 @@
  * as the relay). Cursors belong to other threads. What they share is guarded by `lock`; nobody does I/O under it. */
 #pragma once
 
+#include <stdatomic.h>
 #include <pthread.h>
 
 #include "dm/conf.h"
@@ -65,6 +66,8 @@ struct relay {
 	const struct worker_conf *conf; /* borrowed, newest */
 	struct relay_control control;
 	struct relay_purger *purger; /* owned */
+
+	_Atomic uint64_t changes; /* of the stage or the result; any thread reads */
 
 	/* the relay thread, started and joined by the main thread */
 	struct dm_thread thread;

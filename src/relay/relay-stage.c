@@ -61,6 +61,7 @@ static void move(struct relay *r, enum relay_on on, struct dm_process_result *re
 	r->status.stage = to;
 	dm_process_result_move(result, &r->status.result);
 	dm_lock_drop(&r->lock);
+	r->changes++;
 	dm_log(DM_LOG_INFO, &r->log, "relay stage", "from", dm_stage_name(from), "to",
 		dm_stage_name(to), "reason", why, NULL);
 	if (r->env.on_change)

@@ -187,6 +187,11 @@ void relay_hold(struct relay *r, const char *who, const struct binlog_position *
 
 /* ---- status ---- */
 
+uint64_t relay_change(const struct relay *r)
+{
+	return r->changes;
+}
+
 void relay_status(const struct relay *r, struct relay_status *ret)
 {
 	struct relay *writable = (struct relay *)(uintptr_t)r; /* for the lock */

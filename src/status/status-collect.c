@@ -109,5 +109,5 @@ void status_unrefp(struct status **s)
 
 uint64_t status_change(const struct status_collector *c)
 {
-	return registry_change(c->registry);
+	return registry_change(c->registry) + relay_change(c->relay);
 }

@@ -204,7 +204,7 @@ def test_a_state_of_a_running_worker_is_not_shared(mariadb, new_worker):
 
 def test_sighup_reads_the_file_again(mariadb, running, schema):
     worker, task = running(mariadb)
-    worker.set("log-level", "error").write_config()
+    worker.set("log-level", "info").write_config()
     worker.child.send(signal.SIGHUP)
     wait_for(lambda: worker.logged("reload") or worker.logged("configuration"), 5)
     assert worker.stage(task) == "Running"

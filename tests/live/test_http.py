@@ -100,7 +100,7 @@ mysql-instances:
 
 # What is wrong with the file, DM's code, and what the text must name.
 BAD_TASKS = [
-    ("", 20003, ""),
+    ("", 20019, "unique task name"),
     ("name: [", 20003, "line"),
     ("just text", 20003, ""),
     ("- a\n- b", 20003, ""),
@@ -118,7 +118,7 @@ BAD_TASKS = [
     (GOOD + "  route-rules: [nowhere]\n", 20023, "nowhere"),
     (GOOD + "timezone: Mars/Olympus\n", 20008, "Mars/Olympus"),
     (GOOD + "online-ddl-scheme: magic\n", 20007, "magic"),
-    (GOOD.replace("source-1", "source-2"), 0, "source-2"),
+    (GOOD.replace("source-1", "source-2"), 20031, "source source-1 "),
 ]
 
 
