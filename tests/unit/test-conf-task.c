@@ -209,7 +209,8 @@ static void units_are_chosen_by_name_or_in_place(void **state)
 		      "- {source-id: b, mydumper: {threads: 2, mydumper-path: p}, loader: {dir: "
 		      "/x.t}, syncer: {batch: 7}}\n"
 		      "- {source-id: c, mydumper-thread: 9, loader-thread: 8, syncer-thread: 7}\n"
-		      "- {source-id: d, syncer: {queue-size: 0, checkpoint-flush-interval: 0}}\n"
+		      "- {source-id: d, loader: {dir: x}, syncer: {queue-size: 0, "
+		      "checkpoint-flush-interval: 0}}\n"
 		      "mydumpers: {d: {chunk-filesize: 128M, skip-tz-utc: false, where: a > 1}}\n"
 		      "loaders: {l: {pool-size: 3, dir: /y}}\nsyncers: {s: {batch: 9}}\n");
 	DM_CLEANUP(subtask_conf_freep) struct subtask_conf *a = part(t, "a");
@@ -232,6 +233,7 @@ static void units_are_chosen_by_name_or_in_place(void **state)
 	assert_int_equal(c->loader.pool_size, 8);
 	assert_int_equal(c->syncer.worker_count, 7);
 	assert_false(c->has_list);
+	assert_string_equal(d->loader.dir, "x.t"); /* shorter than what is added */
 	assert_int_equal(d->syncer.queue_size, 1024);
 	assert_int_equal(d->syncer.checkpoint_flush_interval_s, 30);
 }

@@ -270,6 +270,10 @@ static void the_one_error_is_dms(void **state)
 	expect_error(HEAD "b = 1\na = 2\n[from]\nc = 3\n", "w.toml",
 		"[code=40004:class=dm-worker:scope=internal:level=medium] worker config contains "
 		"unknown configuration options: b,a,from.c");
+	expect_error(HEAD "server-id = -1\nb = 1\nenable-gtid = 1\n", "w.toml",
+		"[code=40003:class=dm-worker:scope=internal:level=medium] toml decode file: "
+		"server-id: the integer -1 is read, allowed is an integer from 0 to 4294967295; "
+		"enable-gtid: the integer 1 is read, allowed is true or false");
 	expect_error("a: 1\nb: 2\n", "s.yaml",
 		"[code=20003:class=config:scope=internal:level=medium] decode source config: yaml: "
 		"unmarshal errors:\n"
