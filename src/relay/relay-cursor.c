@@ -310,8 +310,8 @@ static enum step take_event(struct relay_cursor *c, const struct binlog_header *
 	uint64_t end = c->reader.at, start = end - h->size;
 	bool is_format = !c->format.is_known;
 
-	if (is_format && (h->type != EVENT_FORMAT_DESCRIPTION ||
-				 binlog_format_parse(bytes, h->size, &c->format) != 0)) {
+	if (is_format && relay_format_read(bytes, h->size, &c->format) != 0) {
+		c->reader.at = start;
 		(void)fail_parse(c, "no format description event", reterr);
 		return STEP_FAILED;
 	}

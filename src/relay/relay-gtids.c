@@ -5,11 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-void relay_gtids_init(struct relay_gtids *g, enum dm_flavor flavor)
-{
-	*g = (struct relay_gtids){ .flavor = flavor };
-}
-
 void relay_gtids_done(struct relay_gtids *g)
 {
 	gtid_set_free(g->set);
@@ -31,7 +26,7 @@ static int end_transaction(struct relay_gtids *g)
 	if (!was_open)
 		return 0;
 	if (!g->set)
-		g->set = gtid_set_new(g->flavor);
+		g->set = gtid_set_new(g->gtid.flavor);
 	return binlog_gtid_add(g->set, &g->gtid);
 }
 

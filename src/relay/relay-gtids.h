@@ -8,14 +8,12 @@
 
 #include "dm/binlog.h"
 
-struct relay_gtids {
-	enum dm_flavor flavor;
+struct relay_gtids { /* a zeroed one knows nothing */
 	struct gtid_set *set; /* owned; NULL: not known yet */
 	bool is_open; /* `gtid` began and has not ended */
 	bool is_in_group; /* after its BEGIN */
 	struct binlog_gtid gtid;
 };
-void relay_gtids_init(struct relay_gtids *g, enum dm_flavor flavor);
 void relay_gtids_done(struct relay_gtids *g);
 /* Takes over a set that is known from elsewhere. */
 void relay_gtids_set(struct relay_gtids *g, struct gtid_set *set);

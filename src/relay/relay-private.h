@@ -21,7 +21,7 @@
 
 enum {
 	RELAY_SPACE_RESERVE = 16 << 20, /* bytes that are never written to */
-	RELAY_SPACE_RESUME = 24 << 20, /* free bytes from which a relay that had no room goes on */
+	RELAY_SPACE_RESUME = 8 << 20, /* so many more, and a relay that had no room goes on */
 };
 
 /* What the relay thread needs of the configuration; a copy, so that a reload cannot pull it away. */
@@ -61,6 +61,7 @@ struct relay {
 	struct relay_env env;
 	char *dir, *source_id; /* owned */
 	struct dm_log_context log;
+	uint64_t space_reserve; /* RELAY_SPACE_RESERVE; another one in tests */
 
 	/* main thread */
 	const struct worker_conf *conf; /* borrowed, newest */

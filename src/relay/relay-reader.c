@@ -118,3 +118,13 @@ enum relay_next relay_reader_next(struct relay_reader *r, uint64_t limit, const 
 	r->at += ret_header->size;
 	return RELAY_NEXT_EVENT;
 }
+
+int relay_format_read(const uint8_t *event, size_t len, struct binlog_format *ret)
+{
+	static const struct binlog_format checked = { .is_known = true, .has_checksum = true };
+
+	if (len <= BINLOG_HEADER_SIZE || event[4] != EVENT_FORMAT_DESCRIPTION ||
+		!binlog_checksum_is_right(&checked, event, len))
+		return -EBADMSG;
+	return binlog_format_parse(event, len, ret);
+}

@@ -39,3 +39,7 @@ int relay_reader_check_magic(struct relay_reader *r);
 /* The event at r->at, which then moves behind it. */
 enum relay_next relay_reader_next(struct relay_reader *r, uint64_t limit, const uint8_t **ret_event,
 	struct binlog_header *ret_header, int *ret_errno);
+
+/* The format event at the start of a file. Its checksum is always there and must be right, also when the other events
+ * have none: one wrong bit in it would switch checking off for the whole file. 0 or -EBADMSG. */
+int relay_format_read(const uint8_t *event, size_t len, struct binlog_format *ret);

@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "dm/clock.h"
+#include "relay-reader.h"
+
+/* DM's words; clients look for them. */
+#define CHECKSUM_MISMATCH "binlog checksum mismatch, data may be corrupted"
 
 enum {
 	SYNC_MS = 1000,
@@ -62,7 +66,7 @@ static int fail_gap(struct relay_run *run, const char *name, uint64_t pos, struc
 static bool has_room(const struct relay *r, uint64_t bytes)
 {
 	return atomic_load(&r->keep.capacity) == 0 ||
-	       atomic_load(&r->keep.available) >= RELAY_SPACE_RESERVE + bytes;
+	       atomic_load(&r->keep.available) >= r->space_reserve + bytes;
 }
 
 /* The reserve stays free, for relay.meta, checkpoints and the state of tasks. */
@@ -78,11 +82,12 @@ static int check_room(struct relay_run *run, uint64_t bytes, struct dm_error *re
 	if (has_room(r, bytes))
 		return 0;
 	dm_fail(reterr, DM_ERR_RELAY_NO_ROOM,
-		"the disk of the relay directory %s has %llu bytes left, %d are kept free; the "
-		"relay goes on "
-		"by itself when there are %d",
-		r->dir, (unsigned long long)atomic_load(&r->keep.available), RELAY_SPACE_RESERVE,
-		RELAY_SPACE_RESUME);
+		"the disk of the relay directory %s has %llu bytes left, %llu are kept free; the "
+		"relay goes on by "
+		"itself when there are %llu",
+		r->dir, (unsigned long long)atomic_load(&r->keep.available),
+		(unsigned long long)r->space_reserve,
+		(unsigned long long)r->space_reserve + RELAY_SPACE_RESUME);
 	run->end = RELAY_END_DISK;
 	return -1;
 }
@@ -357,14 +362,17 @@ static bool is_artificial(const struct binlog_header *h)
 static int format_event(struct relay_run *run, const struct binlog_header *h, const uint8_t *event,
 	struct dm_error *reterr)
 {
+	bool is_copy = h->end_pos == 0 || is_artificial(h);
 	struct binlog_format f;
 
 	if (binlog_format_parse(event, h->size, &f) != 0)
 		return fail_corrupt(run, "format event cannot be read", reterr);
-	if (!binlog_checksum_is_right(&f, event, h->size))
-		return fail_corrupt(run, "binlog checksum mismatch, data may be corrupted", reterr);
+	/* Of a copy without checksums, the servers do not renew the sum. */
+	if (is_copy ? !binlog_checksum_is_right(&f, event, h->size)
+		    : relay_format_read(event, h->size, &f) != 0)
+		return fail_corrupt(run, CHECKSUM_MISMATCH, reterr);
 	run->format = f;
-	if (h->end_pos == 0 || is_artificial(h))
+	if (is_copy)
 		return compare_format(run, h, event, reterr);
 	return file_event(run, h, event, reterr);
 }
@@ -387,7 +395,7 @@ int relay_take_event(
 	if (!run->format.is_known)
 		return fail_corrupt(run, "event before the format event", reterr);
 	if (!binlog_checksum_is_right(&run->format, event, len))
-		return fail_corrupt(run, "binlog checksum mismatch, data may be corrupted", reterr);
+		return fail_corrupt(run, CHECKSUM_MISMATCH, reterr);
 	if (file_event(run, &h, event, reterr) != 0)
 		return -1;
 	return h.type == EVENT_ROTATE ? real_rotate(run, event, len, reterr) : 0;

@@ -28,14 +28,8 @@ void relay_recovery_done(struct relay_recovery *r)
 static const char *check_event(struct binlog_format *f, const struct binlog_header *h,
 	const uint8_t *event, uint64_t at, struct relay_scan *s)
 {
-	if (at == BINLOG_MAGIC_SIZE) {
-		if (h->type != EVENT_FORMAT_DESCRIPTION ||
-			binlog_format_parse(event, h->size, f) != 0)
-			return "no format description event";
-		relay_gtids_init(&s->gtids, strcasestr(f->server_version, "mariadb")
-						    ? DM_FLAVOR_MARIADB
-						    : DM_FLAVOR_MYSQL);
-	}
+	if (at == BINLOG_MAGIC_SIZE && relay_format_read(event, h->size, f) != 0)
+		return "no format description event";
 	if (!binlog_checksum_is_right(f, event, h->size))
 		return "binlog checksum mismatch";
 	if (h->end_pos != 0 && h->end_pos != (uint32_t)(at + h->size))

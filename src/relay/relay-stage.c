@@ -350,7 +350,7 @@ static bool is_healed(const struct relay *r, int64_t now)
 	case RELAY_HEAL_IN_TIME:
 		return now >= r->control.heal_mono_ms;
 	case RELAY_HEAL_WITH_ROOM:
-		return atomic_load(&r->keep.available) >= RELAY_SPACE_RESUME;
+		return atomic_load(&r->keep.available) >= r->space_reserve + RELAY_SPACE_RESUME;
 	}
 	return false;
 }

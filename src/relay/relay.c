@@ -80,6 +80,7 @@ int relay_new(struct relay **ret, const struct relay_env *env, struct dm_error *
 	r->source_id = dm_strdup(env->conf->source_id);
 	r->log = (struct dm_log_context){ .source = r->source_id, .unit = "relay" };
 	r->ended = (struct dm_mail){ .fn = relay_thread_ended, .arg = r };
+	r->space_reserve = RELAY_SPACE_RESERVE;
 	r->status.stage = STAGE_NEW;
 	r->keep.stop = (struct dm_stop){ .fd = { -1, -1, -1 } };
 	dm_lock_init(&r->lock, DM_LOCK_RELAY);
