@@ -2,7 +2,8 @@
  *
  * Bytes in, structs out, no I/O. A table map owns copies and may be kept; rows and values borrow from the
  * event (or from the decoder's scratch) and live until the next call on the same decoder. Everything
- * is bounds-checked: -EBADMSG for hostile bytes, -ENOTSUP for a column type that is not known. */
+ * is bounds-checked: -EBADMSG for hostile bytes, -ENOTSUP for a column type that is not known. MariaDB's own fractional times
+ * (mysql56_temporal_format=OFF) do not tell their scale in the binlog: nobody can read them, -EBADMSG. */
 #pragma once
 
 #include <stdbool.h>
@@ -87,7 +88,8 @@ enum row_value_kind {
 	ROW_VALUE_NUMBER, /* text: exact decimal digits, unquoted */
 	ROW_VALUE_TIME, /* text: date or time literal without quotes; TIMESTAMP in UTC */
 	/* Bytes in the column's charset. CHAR and VARCHAR, also BINARY and VARBINARY, unless the collation is known to be
-	 * binary. The server cuts spaces off CHAR, and zeros (of BINARY(n)) off the end: padding takes the definition. */
+	 * binary. The server cuts spaces off the end of CHAR, and zero bytes off BINARY(n) and MariaDB's INET4, INET6 and
+	 * UUID: padding takes the definition. */
 	ROW_VALUE_STRING,
 	ROW_VALUE_BINARY, /* bytes: BLOB, GEOMETRY, VECTOR (floats); TEXT, unless its collation is known */
 	ROW_VALUE_JSON, /* text: UTF-8 JSON of MySQL; MariaDB's JSON columns are text */

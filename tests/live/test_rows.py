@@ -146,3 +146,21 @@ def test_partial_json_updates_give_the_selected_document(mysql, schema, seed):
     for line, (filler, one, two) in zip(updates, selected):
         after = line.split(" -> id=1 ")[1] if " -> id=1 " in line else line.split(" -> c0=1 ")[1]
         assert after in (f"one={one} filler={filler} two={two}", f"c1={one} c2={filler} c3={two}")
+
+
+def test_old_temporal_types_are_read(mariadb, schema):
+    """What a MariaDB wrote before MySQL 5.6's formats, and still writes for tables of that time."""
+    mariadb.query(f"CREATE DATABASE IF NOT EXISTS `{schema}`")
+    mariadb.query("SET GLOBAL mysql56_temporal_format = OFF")
+    mariadb.query("SET GLOBAL binlog_row_metadata = 'FULL'")
+    name = mariadb.flush_binlog()
+    rowtext.fill(mariadb, schema, {"old": {
+        "t": ("TIME", ["'-838:59:59'", "'838:59:59'", "'-00:00:01'", "'00:00:00'"]),
+        "dt": ("DATETIME", ["'9999-12-31 23:59:59'", "'0000-00-00 00:00:00'", "'2020-00-00 01:02:03'"]),
+        "ts": ("TIMESTAMP NULL", ["'1970-01-01 00:00:01'", "'2038-01-19 03:14:07'", "'0000-00-00 00:00:00'"])}})
+    mariadb.query("SET GLOBAL binlog_row_metadata = 'NO_LOG'")
+    mariadb.query("SET GLOBAL mysql56_temporal_format = ON")
+    mariadb.flush_binlog()
+    lines = printed_rows(mariadb, name, "--columns")
+    assert " t 11/0 " in lines[0] and " dt 12/0 " in lines[0] and " ts 7/0 " in lines[0]
+    assert lines[1:] == list(rowtext.selected_lines(mariadb, schema, "old"))
