@@ -10,7 +10,9 @@
 
 #include "dm/str.h"
 
-/* Names have at most 64 characters; patterns are bounded so that matching is. */
+/* Names have at most 64 characters; patterns are bounded so that matching is. Look-aheads and recursion, which RE2 does
+ * not have, would multiply: past the limit they match nothing. */
+static const char limit[] = "(*LIMIT_MATCH=50000)";
 enum { PATTERN_MAX = 4096, WORK_FIRST = 1000, WORK_MAX = 1000000 };
 
 /* The end of the set that starts at text[0] == '[', or NULL when it is a plain character. */
@@ -107,17 +109,18 @@ static int search(const pcre2_code *code, const char *name)
 static int compile(struct rule_pattern *p, const char *expression, uint32_t options,
 	const char *text, char **ret_why)
 {
+	DM_CLEANUP(freep) char *limited = dm_format("%s%s", limit, expression);
 	int code, r;
 	size_t at;
 	uint32_t back_references = 0;
 
 	if (!p->case_sensitive)
 		options |= PCRE2_CASELESS;
-	p->code = pcre2_compile((PCRE2_SPTR)expression, PCRE2_ZERO_TERMINATED,
+	p->code = pcre2_compile((PCRE2_SPTR)limited, PCRE2_ZERO_TERMINATED,
 		options | PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &code, &at,
 		NULL);
 	if (!p->code)
-		return refuse(code, at, text, ret_why);
+		return refuse(code, at - strlen(limit), text, ret_why);
 	(void)pcre2_pattern_info(
 		p->code, PCRE2_INFO_BACKREFMAX, &back_references); /* it knows the question */
 	r = back_references ? PCRE2_ERROR_DFA_UITEM : search(p->code, "");

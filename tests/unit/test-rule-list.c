@@ -228,7 +228,10 @@ static void an_entry_that_cannot_be_used_is_named(void **state)
 
 static void an_expensive_expression_ends(void **state)
 {
-	static const struct texts t = { .do_dbs = { "~^(a+)+$", "~^(a|a|aa)*$", "~(x+x+)+y" } };
+	static const struct texts t = {
+		.do_dbs = { "~^(a+)+$", "~^(a|a|aa)*$", "~(x+x+)+y",
+			"~(?=.*(?=.*(?=.*(?=.*(?=.*(?=.*(?=.*(?=.*(?=.*q)))))))))" }
+	};
 	static const struct row rows[] = {
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", "", false },
 		{ "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "", false },
