@@ -159,11 +159,12 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def close(self):
-        os.close(self.fd)
+        """Waits for its end by itself; returns the exit code."""
         end = time.monotonic() + 5
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
+                os.close(self.fd)
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.02)
         os.kill(self.pid, 9)
