@@ -162,7 +162,7 @@ def run(home, keep):
     print(f"   dmctl       {DMCTL} --worker {worker.address} query-status")
     print(f"   source      mariadb --no-defaults -uroot -S {source.socket} shop")
     print(f"   target      mariadb --no-defaults -uroot -S {target.socket} shop")
-    print(f"   the end     kill {worker.child.pid} {source.child.pid} {target.child.pid}; rm -r {home}")
+    print(f"   the end     kill {worker.child.pid} {source.child.pid} {target.child.pid}; sleep 3; rm -r {home}")
 
 
 def main():
