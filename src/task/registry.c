@@ -98,6 +98,7 @@ int registry_new(struct registry **ret, const struct registry_env *env, struct d
 	if (!r->env.units_of)
 		r->env.units_of = unit_list_of_mode;
 	r->conf = env->conf;
+	r->source_id = dm_strdup(env->conf->source_id);
 	dm_lock_init(&r->lock, DM_LOCK_REGISTRY);
 	if (state_open(&r->state, env->conf->meta_dir, env->main_box, &r->restored, reterr) != 0) {
 		registry_free(r);
@@ -150,6 +151,7 @@ void registry_free(struct registry *r)
 		free(r->legal[stage][0]);
 		free(r->legal[stage][1]);
 	}
+	free(r->source_id);
 	dm_lock_done(&r->lock);
 	free(r);
 }

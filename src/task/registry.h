@@ -42,6 +42,7 @@ struct command {
 struct registry {
 	struct registry_env env;
 	const struct worker_conf *conf;
+	char *source_id; /* for logs; outlives each conf */
 	struct state *state;
 	struct state_content restored; /* until registry_restore() */
 	struct command *commands;

@@ -61,7 +61,8 @@ void subtask_current_status(const struct subtask *t, struct unit_status *ret)
 void subtask_keep_last(struct subtask *t)
 {
 	DM_LOCKED(&t->registry->lock);
-	if (t->shown_unit) {
+	if (t->shown_unit &&
+		t->is_ready) { /* as in DM, a unit that never got ready leaves nothing */
 		unit_status_done(&t->last);
 		t->shown_unit->ops->status(t->shown_unit, &t->last);
 	}

@@ -674,7 +674,7 @@ struct subtask *subtask_new(struct registry *r, const char *name)
 
 	t->registry = r;
 	t->name = dm_strdup(name);
-	t->log = (struct dm_log_context){ .task = t->name, .source = r->conf->source_id };
+	t->log = (struct dm_log_context){ .task = t->name, .source = r->source_id };
 	if (dm_stop_init(&t->stop) != 0)
 		dm_oom(); /* no descriptors left: as bad as no memory */
 	return t;

@@ -137,7 +137,7 @@ static void bench_relay_stopped(void *arg, const struct dm_error *err)
 	((struct bench *)arg)->is_relay_stopped = true;
 }
 
-static void bench_load_conf(struct bench *b)
+void bench_load_conf(struct bench *b)
 {
 	DM_CLEANUP(conf_faults_done) struct conf_faults faults = { 0 };
 	struct worker_flags flags = { .config = (char *)"" };

@@ -52,6 +52,7 @@ struct answer { /* of one command */
 /* ---- the bench; setup and teardown are of one test ---- */
 int bench_setup(void **state);
 int bench_teardown(void **state);
+void bench_load_conf(struct bench *b); /* a new one; the caller keeps the old */
 void bench_open(struct bench *b);
 void bench_close(struct bench *b); /* as SIGTERM does */
 void bench_restart(struct bench *b);

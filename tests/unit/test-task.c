@@ -298,6 +298,24 @@ static void a_pause_that_cannot_flush_still_pauses_and_says_so(void **state)
 	assert_int_equal(v->next_resume_wall_ns, 0);
 }
 
+static void new_settings_are_used_from_the_next_beginning_on(void **state)
+{
+	struct bench *b = *state;
+	struct worker_conf *old = b->conf;
+
+	bring_to_running(b, "t");
+	bench_load_conf(b);
+	registry_update_conf(b->registry, b->conf);
+	relay_update_conf(b->relay, b->conf);
+	assert_true(registry_uses_conf(b->registry, old)); /* the unit runs with it */
+	expect_done(operated(b, TASK_OP_PAUSE, "t"));
+	expect_done(operated(b, TASK_OP_RESUME, "t"));
+	assert_false(registry_uses_conf(b->registry, old));
+	worker_conf_free(old);
+	bench_until(b, 2000, plan.processes == 2);
+	assert_int_equal(plan.inits, 2);
+}
+
 /* ---- errors ---- */
 
 static void an_initialisation_that_fails_is_told_as_dm_does_and_tried_again(void **state)
@@ -311,7 +329,8 @@ static void an_initialisation_that_fails_is_told_as_dm_does_and_tried_again(void
 	bench_until(b, 2000, stage_of(b, "test") == STAGE_PAUSED);
 	v = look(b, "test", &all);
 	assert_int_equal(v->by, BY_ERROR);
-	assert_int_equal(v->unit, UNIT_INVALID == v->unit ? UNIT_INVALID : UNIT_SYNC);
+	assert_int_equal(v->unit, UNIT_INVALID); /* as in DM */
+	assert_false(v->has_unit_status);
 	assert_int_equal(v->result.error_count, 1);
 	assert_false(v->result.is_canceled);
 	assert_string_equal(v->result.errors[0].error.message,
@@ -715,6 +734,7 @@ int main(int argc, char **argv)
 		ROW(a_contrary_command_is_refused_while_it_drains),
 		ROW(a_command_times_out_and_its_work_goes_on),
 		ROW(a_pause_that_cannot_flush_still_pauses_and_says_so),
+		ROW(new_settings_are_used_from_the_next_beginning_on),
 		ROW(an_initialisation_that_fails_is_told_as_dm_does_and_tried_again),
 		ROW(an_error_that_can_heal_is_tried_again_with_growing_waits),
 		ROW(a_hopeless_error_waits_for_its_user),
