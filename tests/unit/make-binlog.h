@@ -6,6 +6,8 @@
 #include "dm/binlog.h"
 #include "dm/str.h"
 
+static uint64_t make_base; /* added to every position: where in the file the text begins */
+
 enum { MAKE_TIMESTAMP = 1700000000, MAKE_SERVER_ID = 11 };
 
 static void make_number(struct dm_str *s, uint64_t value, int bytes)
@@ -24,7 +26,7 @@ static void make_event(struct dm_str *s, uint8_t type, uint16_t flags, const voi
 	make_number(s, type, 1);
 	make_number(s, MAKE_SERVER_ID, 4);
 	make_number(s, size, 4);
-	make_number(s, has_end_pos ? at + size : 0, 4);
+	make_number(s, has_end_pos ? make_base + at + size : 0, 4);
 	make_number(s, flags, 2);
 	dm_str_add_bytes(s, body, len);
 	make_number(s, crc32_z(0, (const uint8_t *)s->data + at, s->len - at), 4);
