@@ -91,10 +91,7 @@ static void make_units(struct subtask *t)
 		env.log.unit = ops[i]->log_name;
 		t->units[i] = unit_new(ops[i], &env);
 	}
-	DM_LOCKED(&t->registry->lock);
-	if (t->last.unit == UNIT_INVALID && t->unit_count > 0)
-		t->shown_unit =
-			t->units[0]; /* else what was known last is shown until it is ready */
+	/* Until one is ready no unit is the current one (DM: InvalidUnit), or what was known last is shown. */
 }
 
 static void release_units(struct subtask *t)
