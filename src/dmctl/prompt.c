@@ -1,6 +1,7 @@
 /* prompt.c - the prompt, over libedit. */
 #include "prompt.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,10 +108,12 @@ static void write_out(int fd, const struct dm_str *text)
 	(void)dm_write_all(fd, dm_str_get(text), text->len); /* nobody reads: nobody to tell */
 }
 
-static void prompt_line(struct prompt *p, const char *line, enum outcome *last)
+static void prompt_line(struct prompt *p, char *line, enum outcome *last)
 {
 	DM_CLEANUP(dm_str_done) struct dm_str out = { 0 }, warning = { 0 };
 
+	for (size_t len = strlen(line); len > 0 && isspace((unsigned char)line[len - 1]);)
+		line[--len] = '\0'; /* completion leaves a blank */
 	*last = run_line(p, line, &out, &warning);
 	if (p->wants_exit)
 		*last = OUTCOME_OK;
@@ -152,7 +155,6 @@ static enum outcome run_input(struct prompt *p)
 	size_t size = 0;
 
 	while (!p->wants_exit && getline(&line, &size, stdin) >= 0) {
-		line[strcspn(line, "\n")] = '\0';
 		prompt_line(p, line, &last);
 		if (last > worst)
 			worst = last;

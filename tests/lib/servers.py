@@ -44,6 +44,7 @@ class Server:
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             f"--pid-file={self.directory / 'pid'}",
+            f"--tmpdir={self.directory}",  # a starting MariaDB removes the temporary tables of all others in /tmp
             f"--server-id={self.server_id}",
             "--user=root",
             "--skip-name-resolve",
@@ -173,7 +174,7 @@ class MariaDB(Server):
 
     def _initialize(self):
         self._run("/usr/bin/mariadb-install-db", "--no-defaults", f"--datadir={self.datadir}", "--user=root",
-                  "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=24M")
+                  "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=24M", f"--tmpdir={self.directory}")
         self.options.insert(0, "--innodb-log-file-size=24M")
         self.start("--skip-log-bin")
         self.execute(

@@ -1,16 +1,20 @@
 """dmctl prints what DM's dmctl prints, and its exit code tells success."""
 
+import fcntl
+import json
 import os
-import pty
 import re
 import select
+import stat
 import subprocess
+import termios
 import time
+from pathlib import Path
 
 import pytest
 
 from golden import assert_golden
-from processes import wait_for
+from processes import SLOWNESS, wait_for
 from worker import DMCTL, Task
 
 
@@ -135,12 +139,18 @@ class Terminal:
     """dmctl on a terminal of its own."""
 
     def __init__(self, worker):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(worker.directory)
-            os.environ.update(HOME=str(worker.directory), TERM="xterm", XDG_STATE_HOME=str(worker.directory / "state"), LANG="C.UTF-8")
-            os.execv(DMCTL, [str(DMCTL), "--worker", worker.address])
+        self.fd, self.line = os.openpty()
+        self.modes_before = self.modes()
+        self.process = subprocess.Popen(
+            [DMCTL, "--worker", worker.address], stdin=self.line, stdout=self.line, stderr=self.line, cwd=worker.directory,
+            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env={**os.environ, "HOME": str(worker.directory), "TERM": "xterm", "LANG": "C.UTF-8",
+                 "XDG_STATE_HOME": str(worker.directory / "state")})
         self.seen = ""
+
+    def modes(self):
+        """What the line discipline does: echo, whole lines."""
+        return termios.tcgetattr(self.line)[3] & (termios.ECHO | termios.ICANON)
 
     def expect(self, text, seconds=15):
         end = time.monotonic() + seconds
@@ -159,17 +169,11 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def close(self):
-        """Waits for its end by itself; returns the exit code."""
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
-        os.kill(self.pid, 9)
-        os.waitpid(self.pid, 0)
-        raise AssertionError("dmctl did not end")
+        """Waits for the end; the exit code, or minus the signal."""
+        code = self.process.wait(5 * SLOWNESS)
+        os.close(self.fd)
+        os.close(self.line)
+        return code
 
 
 def test_the_prompt_with_history_and_completion(mariadb, new_worker):
@@ -185,8 +189,91 @@ def test_the_prompt_with_history_and_completion(mariadb, new_worker):
     terminal.type("\x1b[A\r")  # the last command again
     terminal.expect("sourceID")
     terminal.expect("»")
+    terminal.type("no-such-command p-secret-7\r")
+    terminal.expect("unknown command")
     terminal.type("exit\r")
     assert terminal.close() == 0
+    history = worker.directory / "state/dmctl/history"
+    assert history.read_text() == "query-status\n" * 3
+    assert stat.S_IMODE(history.stat().st_mode) == 0o600
+    assert stat.S_IMODE(history.parent.stat().st_mode) == 0o700
+
+
+def test_the_prompt_completes_task_names_of_the_worker(mariadb, running):
+    worker, task = running(mariadb)
+    terminal = Terminal(worker)
+    terminal.expect("»")
+    terminal.type(f"pause-task {task[:2]}\t\r")
+    terminal.expect('"op": "Pause"')
+    terminal.expect("»")
+    assert worker.stage(task) == "Paused"
+    terminal.type("\x04")
+    assert terminal.close() == 0
+
+
+def test_control_c_leaves_the_terminal_as_it_was(new_worker):
+    terminal = Terminal(new_worker())
+    terminal.expect("»")
+    wait_for(lambda: terminal.modes() != terminal.modes_before, 5, "the prompt reads key by key")
+    terminal.type("query-st\x03")
+    assert terminal.process.wait(5 * SLOWNESS) == -2  # by SIGINT, as a shell expects it
+    assert terminal.modes() == terminal.modes_before
+    terminal.close()
+
+
+def test_a_password_is_encrypted_without_being_seen(new_worker):
+    worker = new_worker()
+    cipher = ok(worker.dmctl("--encrypt", stdin="p-secret-8\n")).strip()
+    assert "p-secret-8" not in cipher
+    assert ok(worker.dmctl("--decrypt", cipher)) == "p-secret-8\n"
+    assert ok(worker.dmctl("--encrypt", "p-secret-8")).strip() != cipher  # the IV is random
+    assert refused(worker.dmctl("--decrypt", "no cipher")) == "this is no encrypted password\n"
+    with subprocess.Popen([DMCTL, "--decrypt", cipher, "--encrypt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        command = Path(f"/proc/{process.pid}/cmdline")
+        wait_for(lambda: b"xxx" in command.read_bytes(), 5, "the argument is hidden")
+        assert cipher.encode() not in command.read_bytes()
+        process.communicate(b"x\n", timeout=10)
+
+
+def test_a_task_over_two_sources_is_one_command(mariadb, target, schema, new_worker):
+    mariadb.execute(f"CREATE DATABASE {schema}", f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+    target.execute(f"CREATE DATABASE {schema}", f"CREATE TABLE {schema}.t (id INT PRIMARY KEY)")
+    workers = [new_worker(mariadb, source_id=f"source-{i}").start() for i in (1, 2)]
+    other = new_worker(mariadb, source_id="source-3").start()
+    file = Task("both" + schema, target, [schema], meta=(mariadb.position()[0], mariadb.position()[1]))
+    file.tree["mysql-instances"].append({**file.tree["mysql-instances"][0], "source-id": "source-2"})
+    file.write(workers[0].directory / "task.yaml")
+    config = workers[0].directory / "dm-master.toml"
+
+    def dmctl(*arguments):
+        return subprocess.run([DMCTL, "--config", config, *arguments], capture_output=True, text=True, timeout=60,
+                              cwd=workers[0].directory)
+
+    def deploy(*them):
+        config.write_text("".join(f'[[deploy]]\nsource-id = "{w.source_id}"\ndm-worker = "{w.address}"\n' for w in them))
+
+    deploy(workers[0], other)
+    done = dmctl("start-task", workers[0].directory / "task.yaml")
+    assert done.returncode == 1 and "source-2 relevant worker not found" in done.stdout and "38028" in done.stdout
+    assert workers[0].status()["subTaskStatus"] == []  # nothing was half done
+    deploy(*workers, other)
+    reply = json.loads(ok(dmctl("start-task", workers[0].directory / "task.yaml")))
+    assert [w["worker"] for w in reply["workers"]] == sorted(w.address for w in workers)
+    status = json.loads(ok(dmctl("query-status", file.name)))
+    assert [w["worker"] for w in status["workers"]] == sorted(w.address for w in workers)  # the third does not know it
+    summary = json.loads(ok(dmctl("query-status", "--summary")))
+    assert [t["taskName"] for t in summary["tasks"]] == [file.name] and len(summary["tasks"][0]["workers"]) == 2
+    for worker in workers:
+        worker.wait_stage(file.name, "Running")
+    paused = json.loads(ok(dmctl("pause-task", file.name)))
+    assert [w["meta"]["worker"] for w in paused["workers"]] == [w.address for w in workers]
+    workers[1].child.freeze()
+    begin = time.monotonic()
+    done = dmctl("--rpc-timeout", "1s", "query-status", file.name)
+    assert done.returncode == 1 and time.monotonic() - begin < 3 * SLOWNESS
+    assert "DeadlineExceeded" in done.stdout and '"sourceID": "source-1"' in done.stdout
+    workers[1].child.thaw()
+    ok(dmctl("stop-task", file.name))
 
 
 def test_a_prompt_fed_by_a_pipe(mariadb, new_worker):
