@@ -130,8 +130,8 @@ void connections_cut_slow(struct api *a, int64_t now_ms)
 	for (struct connection *c = a->connections; c; c = c->next) {
 		int64_t deadline_ms = atomic_load_explicit(&c->deadline_ms, memory_order_relaxed);
 
+		/* Fails when it is gone already: as good. */
 		if (deadline_ms != 0 && now_ms > deadline_ms)
-			(void)shutdown(
-				c->fd, SHUT_RDWR); /* fails when it is gone already: as good */
+			(void)shutdown(c->fd, SHUT_RDWR);
 	}
 }

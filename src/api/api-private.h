@@ -14,7 +14,8 @@
 #include "dm/status.h"
 
 enum {
-	API_PHASE_MS = 10000, /* for a client to send a request, and to take the answer */
+	API_PHASE_MS =
+		10000, /* to send a first request; and to take an answer and send the next one */
 	API_CONNECTIONS_MAX = 512,
 	API_REMOTE_MAX = 256, /* of those for other hosts, so that this one always finds a place */
 	API_REMOTE_PER_ADDRESS = 32,

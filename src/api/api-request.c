@@ -145,7 +145,6 @@ void request_completed(
 	(void)why;
 	if (!r)
 		return;
-	connection_begin_phase(r->connection); /* for the next request */
 	r->api->bodies -= r->body.len;
 	if (r->command)
 		api_command_leave(r->api, r->command);

@@ -63,7 +63,14 @@ static void a_request_that_does_not_end_is_cut(void **state)
 	}
 }
 
-/* The deadline begins anew with each request of a connection. */
+static void set_deadlines(struct rooms *w, int64_t mono_ms)
+{
+	DM_LOCKED(&w->api->lock);
+	for (struct connection *c = w->api->connections; c; c = c->next)
+		atomic_store(&c->deadline_ms, mono_ms);
+}
+
+/* The deadline begins anew with each answer. */
 static void a_quick_client_keeps_its_connection(void **state)
 {
 	struct rooms *w = *state;
@@ -76,8 +83,27 @@ static void a_quick_client_keeps_its_connection(void **state)
 		client_read(fd, NULL, false, &r);
 		assert_int_equal(r.status, 200);
 		cut_after(w, API_PHASE_MS - 2000);
+		set_deadlines(w, dm_mono_ms() + 500); /* nearly ten seconds go by */
 	}
+	cut_after(w, 1000);
+	expect_end(fd);
 	(void)close(fd);
+}
+
+static void a_body_that_breaks_off_is_given_up(void **state)
+{
+	struct rooms *w = *state;
+	int fd = client_connect(api_port(w->api));
+	static const char text[] = "PUT /apis/v1alpha1/tasks/t HTTP/1.1\r\nHost: localhost\r\n"
+				   "Content-Length: 900\r\n\r\n{\"op\": ";
+
+	client_send(fd, text, strlen(text));
+	for (int i = 0; i < 1000 && atomic_load(&w->api->bodies) != 7; i++)
+		(void)poll(NULL, 0, 10);
+	assert_int_equal(atomic_load(&w->api->bodies), 7);
+	(void)close(fd);
+	wait_for_connections(w, 0);
+	assert_int_equal(atomic_load(&w->api->bodies), 0);
 }
 
 static void a_client_that_does_not_read_is_cut(void **state)
@@ -411,6 +437,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		with_worker(a_request_that_does_not_end_is_cut),
 		with_worker(a_quick_client_keeps_its_connection),
+		with_worker(a_body_that_breaks_off_is_given_up),
 		with_worker(a_client_that_does_not_read_is_cut),
 		with_worker(many_idle_clients_leave_room),
 		with_worker(bytes_that_are_no_http_do_no_harm),

@@ -733,6 +733,20 @@ static void only_loopback_is_local(void **state)
 	assert_true(peer_is_local((const void *)&unix_peer));
 }
 
+static void other_hosts_may_read_and_not_command(void **state)
+{
+	struct rooms *w = *state;
+	struct connection remote = { .fd = -1 };
+	struct answer refusal = { 0 };
+
+	assert_true(guard_check(w->api, NULL, &remote, false, &refusal));
+	assert_int_equal(refusal.status, 0);
+	assert_false(guard_check(w->api, NULL, &remote, true, &refusal));
+	assert_int_equal(refusal.status, 403);
+	assert_non_null(strstr(refusal.body.data, "commands are taken from loopback only"));
+	answer_done(&refusal);
+}
+
 static void other_hosts_may_not_take_all_places(void **state)
 {
 	struct rooms *w = *state;
@@ -794,6 +808,7 @@ int main(int argc, char **argv)
 		with_worker(a_name_that_was_made_to_mean_us_cannot_read),
 		with_worker(the_advertised_name_is_ours),
 		cmocka_unit_test(only_loopback_is_local),
+		with_worker(other_hosts_may_read_and_not_command),
 		with_worker(other_hosts_may_not_take_all_places),
 	};
 

@@ -223,6 +223,45 @@ static void a_task_without_a_unit_has_no_unit_part(void **state)
 				"RawCause:\\\"say \\\\\\\"no\\\\\\\"\\\\n\\\\001\\\" \\u003e \"");
 }
 
+/* Its unit is gone, but where it stood is still true. */
+static void a_stopped_task_keeps_its_last_places(void **state)
+{
+	DM_CLEANUP(status_unrefp) struct status *s = sample_new(&caught_up);
+	struct subtask_view *v = sample_add_task(s, "t", &caught_up);
+
+	(void)state;
+	v->stage = STAGE_STOPPED;
+	v->unit = UNIT_INVALID;
+	status_derive(s, NULL);
+	expect_dm_contains(s, "\"stage\":\"Stopped\",\"unit\":\"InvalidUnit\",\"result\":null,"
+			      "\"unresolvedDDLLockID\":\"\",\"sync\":{");
+	expect_dm_contains(s, "\"syncerBinlog\":\"(mysql-bin.000001, 782648)\"");
+}
+
+static void errors_are_sorted_by_their_place(void **state)
+{
+	static const uint64_t places[] = { 300, 100, 200 };
+	DM_CLEANUP(status_unrefp) struct status *s = sample_new(&caught_up);
+	struct sync_status *sync = &sample_add_task(s, "t", &caught_up)->status.sync;
+	DM_CLEANUP(freep) char *text = NULL;
+	const char *at;
+
+	(void)state;
+	sync->errors = dm_alloc_array(DM_COUNT_OF(places), sizeof(*sync->errors));
+	sync->error_count = DM_COUNT_OF(places);
+	for (size_t i = 0; i < DM_COUNT_OF(places); i++) {
+		dm_fail(&sync->errors[i].error, DM_ERR_DB_EXECUTE_FAILED, "failed");
+		sync->errors[i].position = place("mysql-bin|000001.000001", places[i]);
+	}
+	status_derive(s, NULL);
+	text = print_pretty(status_print_dm_errors, s, NULL);
+	at = strstr(text, "mysql-bin|000001.000001:100");
+	assert_non_null(at);
+	at = strstr(at, "mysql-bin|000001.000001:200");
+	assert_non_null(at);
+	assert_non_null(strstr(at, "mysql-bin|000001.000001:300"));
+}
+
 static void a_unit_that_has_not_reported_yet_shows_defaults(void **state)
 {
 	DM_CLEANUP(status_unrefp) struct status *s = sample_new(&caught_up);
@@ -710,6 +749,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_tasks_the_worker_says_so),
 		cmocka_unit_test(tasks_come_in_the_registrys_order_and_one_can_be_chosen),
 		cmocka_unit_test(a_task_without_a_unit_has_no_unit_part),
+		cmocka_unit_test(a_stopped_task_keeps_its_last_places),
+		cmocka_unit_test(errors_are_sorted_by_their_place),
 		cmocka_unit_test(a_unit_that_has_not_reported_yet_shows_defaults),
 		cmocka_unit_test(a_stopped_relay_tells_its_stage_only),
 		cmocka_unit_test(a_relay_paused_by_the_user_is_canceled_without_errors),
