@@ -113,7 +113,7 @@ void take_answer(void *arg, const struct task_reply *reply)
 
 	assert_false(a->is_there); /* exactly once */
 	*a = (struct answer){ .is_there = true,
-		.code = reply->error.code,
+		.code = (int)reply->error.code,
 		.stage = reply->stage,
 		.log_id = reply->log_id };
 	(void)snprintf(

@@ -30,7 +30,7 @@ static void expect_golden(const char *file, char *a, char *b)
 	DM_CLEANUP(freep) char *first = a;
 	DM_CLEANUP(freep) char *second = b;
 	DM_CLEANUP(freep) char *both = NULL;
-	const char *entry = strstr(b, head);
+	const char *entry = strstr(second, head);
 
 	assert_non_null(entry);
 	assert_string_equal(first + strlen(first) - strlen(tail), tail);
