@@ -67,8 +67,9 @@ bool relay_cursors_oldest(const struct relay *r, unsigned int *ret_suffix, uint6
 
 static enum relay_read fail_parse(struct relay_cursor *c, const char *why, struct dm_error *reterr)
 {
-	dm_fail_cause(reterr, DM_ERR_PARSE_RELAY_LOG, why, "parse relay log file %s at %" PRIu64,
-		c->shown, c->reader.at);
+	dm_fail_cause(reterr, DM_ERR_PARSE_RELAY_LOG, why,
+		"parse relay log file %s/%s/%s at %" PRIu64, c->relay->dir, c->sub_dir, c->name,
+		c->reader.at);
 	return RELAY_READ_FAILED;
 }
 
@@ -76,8 +77,8 @@ static int fail_gone(struct relay_cursor *c, const char *have, struct dm_error *
 {
 	return dm_fail(reterr, DM_ERR_RELAY_CURSOR_PURGED,
 		"the relay log is needed from (%s, %" PRIu64
-		") on, but the relay has it from (%s, 4) on",
-		c->shown, c->start, have);
+		") on, but %s/%s has no %s, it has files from (%s, 4) on",
+		c->shown, c->start, c->relay->dir, c->sub_dir, c->name, have);
 }
 
 /* ---- where files are ---- */
@@ -218,7 +219,7 @@ static int open_file(struct relay_cursor *c, struct dm_error *reterr)
 		r = relay_reader_check_magic(&c->reader);
 	if (r == -EBADMSG)
 		return dm_fail_cause(reterr, DM_ERR_PARSE_RELAY_LOG, "no binlog magic",
-			"parse relay log file %s", c->shown);
+			"parse relay log file %s", path);
 	if (r != 0)
 		return dm_fail_errno(
 			reterr, DM_ERR_GET_RELAY_LOG_STAT, r, "get stat for relay log %s", path);

@@ -62,8 +62,6 @@ bool relay_needed(struct relay *r, struct relay_place *ret)
 	if (!r->written.is_known || !r->written.position.name[0])
 		return false;
 	*ret = place_of(r->written.position.name, r->written.suffix);
-	if (r->status.flushed.name[0])
-		lower(ret, place_of(r->status.flushed.name, r->written.suffix));
 	for (size_t i = 0; i < r->hold_count; i++)
 		lower(ret, place_of(r->holds[i].from.name, RELAY_SUFFIX_NONE));
 	if (relay_cursors_oldest(r, &cursor.suffix, &cursor.number))
