@@ -100,9 +100,11 @@ void worker_conf_freep(struct worker_conf **c);
 /* As TOML that can be read back, secrets as ******. */
 void worker_conf_print(const struct worker_conf *c, struct dm_str *out);
 void worker_conf_print_sample(struct dm_str *out);
-/* Keys that differ and need a restart (a reload keeps the old values of those). */
+/* Keys that differ and need a restart. */
 void worker_conf_restart_keys(
 	const struct worker_conf *old, const struct worker_conf *new, struct conf_strings *out);
+/* Gives them their old values. */
+void worker_conf_keep_restart_values(const struct worker_conf *old, struct worker_conf *new);
 
 /* ---- DM's passwords: AES-256-CFB with DM's fixed key, Base64 ---- */
 char *conf_password_decrypt(

@@ -179,8 +179,6 @@ static void publish(struct worker_conf *c)
 	c->checker.backoff_max_ms = file->checker.backoff_max;
 	c->filters = file->filters;
 	c->filter_count = file->filter_count;
-	if (!c->enable_relay)
-		conf_strings_add(&c->later, "enable-relay");
 }
 
 /* Keys of the file that has no name ending: a table or an assignment comes before the first colon. */
@@ -262,6 +260,8 @@ int worker_conf_parse(const char *text, size_t len, const char *name,
 		return -1;
 	conf_server_adjust(&c->file->from);
 	publish(c);
+	if (!c->enable_relay)
+		conf_strings_add(&c->later, "enable-relay");
 	conf_faults_done(faults);
 	*ret = take_ptr(c);
 	return 0;
@@ -343,4 +343,49 @@ void worker_conf_restart_keys(
 	const struct worker_conf *old, const struct worker_conf *new, struct conf_strings *out)
 {
 	differing(&worker_toml_table, old->file, new->file, "", out);
+}
+
+/* One value of `old` for one of `new`. Lists and structs among the keys that are not live have no effect anyway. */
+static void keep_value(const struct conf_key *key, const void *old, void *new)
+{
+	const void *from = (const char *)old + key->at;
+	void *to = (char *)new + key->at;
+
+	switch (key->type) {
+	case CONF_STR:
+		free(*(char **)to);
+		*(char **)to = dm_strdup(*(char *const *)from);
+		break;
+	case CONF_BOOL:
+		*(bool *)to = *(const bool *)from;
+		break;
+	case CONF_U16:
+		*(uint16_t *)to = *(const uint16_t *)from;
+		break;
+	case CONF_U32:
+		*(uint32_t *)to = *(const uint32_t *)from;
+		break;
+	case CONF_U64:
+	case CONF_I64:
+	case CONF_DURATION_MS:
+		*(uint64_t *)to = *(const uint64_t *)from;
+		break;
+	case CONF_STRINGS:
+	case CONF_SETTINGS:
+	case CONF_STRUCT:
+	case CONF_OPTIONAL:
+	case CONF_STRUCTS:
+	case CONF_NAMED:
+		break;
+	}
+}
+
+void worker_conf_keep_restart_values(const struct worker_conf *old, struct worker_conf *new)
+{
+	for (const struct conf_key *key = worker_toml_table.keys; key->name; key++)
+		if (!(key->flags & CONF_LIVE))
+			keep_value(key, old->file, new->file);
+	free(take_ptr(new->listen_host));
+	free(take_ptr(new->advertise_addr));
+	publish(new);
 }

@@ -56,30 +56,6 @@ static void log_restart_keys(const struct worker_conf *old, const struct worker_
 	conf_strings_done(&keys);
 }
 
-static void keep_text(const char *old, char **new)
-{
-	free(*new);
-	*new = dm_strdup(old);
-}
-
-/* Keys that are not live stay as they were: these are what other rooms made at the start stands on. */
-static void keep_restart_values(const struct worker_conf *old, struct worker_conf *new)
-{
-	keep_text(old->worker_addr, &new->worker_addr);
-	keep_text(old->advertise_addr, &new->advertise_addr);
-	keep_text(old->listen_host, &new->listen_host);
-	keep_text(old->source_id, &new->source_id);
-	keep_text(old->relay_dir, &new->relay_dir);
-	keep_text(old->meta_dir, &new->meta_dir);
-	keep_text(old->charset, &new->charset);
-	keep_text(old->relay_binlog_name, &new->relay_binlog_name);
-	keep_text(old->relay_binlog_gtid, &new->relay_binlog_gtid);
-	new->listen_port = old->listen_port;
-	new->server_id = old->server_id;
-	new->flavor = old->flavor;
-	new->enable_gtid = old->enable_gtid;
-}
-
 static void log_faults(const struct conf_faults *faults)
 {
 	for (size_t i = 0; i < faults->count; i++) {
@@ -98,7 +74,7 @@ static void take_over(struct daemon *d, struct worker_conf *new)
 	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
 
 	log_restart_keys(old, new);
-	keep_restart_values(old, new);
+	worker_conf_keep_restart_values(old, new);
 	if (daemon_open_log(new, &err) != 0)
 		dm_log_error(DM_LOG_ERROR, NULL, &err, "the log stays where it is", NULL);
 	d->conf = new;
