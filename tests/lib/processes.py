@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,8 @@ CACHE = Path(os.environ.get("DM_TEST_CACHE", "/var/cache/dm-worker-tests"))
 
 # Sanitizers slow the daemon down; whoever runs them stretches all deadlines with one number.
 SLOWNESS = float(os.environ.get("DM_TEST_SLOWNESS", "1"))
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is told to run at the end does
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _children = {}
