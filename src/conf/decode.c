@@ -96,16 +96,28 @@ static const char *kind_name(const struct conf_node *n)
 	return names[n->kind];
 }
 
+/* Is what stands here a password, or a table of one, of which people write "user:password@host"? */
+static bool key_is_secret(const struct conf_key *key)
+{
+	if (key->flags & CONF_SECRET)
+		return true;
+	for (const struct conf_key *k = key->sub ? key->sub->keys : NULL; k && k->name; k++)
+		if (k->flags & CONF_SECRET)
+			return true;
+	return false;
+}
+
 /* yaml.v2's words, with the range where the type alone does not tell. */
 static void misfit_yaml(
 	const struct conf_key *key, const struct conf_node *n, bool is_range, struct dm_str *out)
 {
 	DM_CLEANUP(freep) char *go_type = go_type_of(key);
+	bool is_shown = n->text && !key_is_secret(key);
 
 	dm_str_addf(out, "line %u: cannot unmarshal %s", n->line, yaml_scalar_tag(n));
-	if (n->text && strlen(n->text) > 10)
+	if (is_shown && strlen(n->text) > 10)
 		dm_str_addf(out, " `%.7s...`", n->text);
-	else if (n->text)
+	else if (is_shown)
 		dm_str_addf(out, " `%s`", n->text);
 	dm_str_addf(out, " into %s", go_type);
 	if (is_range) {
@@ -123,7 +135,7 @@ static void misfit(struct conf_decode *d, const struct conf_key *key, const stru
 		misfit_yaml(key, n, is_range, &text);
 	} else {
 		dm_str_addf(&text, "%s: %s", path, kind_name(n));
-		if (n->text && !(key->flags & CONF_SECRET))
+		if (n->text && !key_is_secret(key))
 			dm_str_addf(&text, " %.64s", n->text);
 		dm_str_add(&text, " is read, allowed is ");
 		allowed(key, &text);
@@ -374,13 +386,26 @@ static const struct conf_key *key_of(
 	return NULL;
 }
 
-static void refuse_key(struct conf_decode *d, const struct conf_table_of *t,
-	const struct conf_entry *e, const char *path)
+/* An unknown key as far as it looks like one: "password:secret", without a blank, is a key for YAML. */
+static char *shown_key(const char *key)
 {
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	size_t len = strspn(key, letters);
+
+	return key[len] ? dm_format("%.*s...", (int)len, key) : dm_strdup(key);
+}
+
+static void refuse_key(struct conf_decode *d, const struct conf_table_of *t,
+	const struct conf_entry *e, const char *outer)
+{
+	DM_CLEANUP(freep) char *key = shown_key(e->key);
+	DM_CLEANUP(freep)
+	char *path = *outer ? dm_format("%s.%s", outer, key) : dm_strdup(key);
 	DM_CLEANUP(freep) char *part = NULL;
 
 	if (d->dialect == CONF_YAML) {
-		part = dm_format("line %u: field %s %s in type %s", e->line, e->key,
+		part = dm_format("line %u: field %s %s in type %s", e->line, key,
 			e->is_duplicate ? "already set" : "not found", t->go_type);
 		conf_fault_add(d->faults, e->line, e->column, path, d->code, part,
 			"%s: yaml: unmarshal errors:\n  ", d->head);
@@ -414,7 +439,7 @@ int conf_decode_node(struct conf_decode *d, const struct conf_table_of *t,
 		if (e->is_merge)
 			continue;
 		if (!key || e->is_duplicate) {
-			refuse_key(d, t, e, inner);
+			refuse_key(d, t, e, path);
 			continue;
 		}
 		decode_value(d, key, e->value, inner, base);

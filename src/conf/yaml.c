@@ -201,6 +201,14 @@ static int take_scalar(struct reader *r, const yaml_event_t *event)
 	return place(r, n);
 }
 
+/* The key whose value comes next, if it is a password's. */
+static const struct conf_node *password_key(const struct reader *r)
+{
+	const struct conf_node *key = r->depth ? r->levels[r->depth - 1].key : NULL;
+
+	return key && dm_strcaseeq(key->text, "password") ? key : NULL;
+}
+
 static int take_alias(struct reader *r, const yaml_event_t *event)
 {
 	const char *name = (const char *)event->data.alias.anchor;
@@ -209,6 +217,9 @@ static int take_alias(struct reader *r, const yaml_event_t *event)
 
 	if (n && !n->is_open)
 		return place(r, n);
+	if (!n && password_key(r)) /* its name is the password */
+		return refuse(r, password_key(r),
+			"unknown anchor referenced, a password that begins with * needs quotes");
 	why = n ? dm_format("anchor '%s' value contains itself", name)
 		: dm_format("unknown anchor '%s' referenced", name);
 	return refuse(r, NULL, why);

@@ -469,6 +469,26 @@ static void faults_of_yaml_have_its_words(void **state)
 		YAML("line 1: map merge requires map or sequence of maps as the value"));
 }
 
+/* What stands where a password belongs, or where a blank was forgotten before one, is shown to nobody. */
+static void faults_do_not_tell_a_password(void **state)
+{
+	(void)state;
+	expect_error("target-database: {password:hush}\n",
+		LINES("line 1: field password... not found in type config.DBConfig"));
+	expect_error("target-database: {password= hush}\n",
+		LINES("line 1: field password... not found in type config.DBConfig"));
+	expect_error("target-database: {password: *hush}\n",
+		YAML("line 1: unknown anchor referenced, a password that begins with * needs "
+		     "quotes"));
+	expect_error("target-database:\n  Password: *hush\n",
+		YAML("line 2: unknown anchor referenced, a password that begins with * needs "
+		     "quotes"));
+	expect_error("target-database: {password: !!binary hush!}\n",
+		LINES("line 1: cannot unmarshal !!binary into string"));
+	expect_error("target-database: dm:hush@h\n",
+		LINES("line 1: cannot unmarshal !!str into config.DBConfig"));
+}
+
 /* ---- scalars as yaml.v2 reads them ---- */
 
 static void strings_are_kept_as_written(void **state)
@@ -722,6 +742,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(time_zones_are_those_of_the_host),
 		cmocka_unit_test(numbers_that_no_unit_can_use_are_refused),
 		cmocka_unit_test(faults_of_yaml_have_its_words),
+		cmocka_unit_test(faults_do_not_tell_a_password),
 		cmocka_unit_test(strings_are_kept_as_written),
 		cmocka_unit_test(integers_have_all_of_yaml_v2_s_forms),
 		cmocka_unit_test(truths_have_all_of_yaml_s_words),

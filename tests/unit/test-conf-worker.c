@@ -234,6 +234,18 @@ static void every_fault_of_a_file_is_named_with_its_place(void **state)
 	assert_null(strstr(list.data, "1234567")); /* the password of the file */
 }
 
+static void a_source_in_one_text_is_refused_without_its_password(void **state)
+{
+	(void)state;
+	expect_faults(HEAD "from = \"dm:hush@h:3306\"\n", "w.toml",
+		"w.toml:3:8: from: [code=40003:class=dm-worker:scope=internal:level=medium] toml "
+		"decode file: from: the string is read, allowed is a table\n");
+	expect_faults(HEAD "[from]\n\"password:hush\" = 1\n", "w.toml",
+		"w.toml:4:1: from.password...: [code=40004:class=dm-worker:scope=internal:level="
+		"medium] worker config contains unknown configuration options: "
+		"from.password...\n");
+}
+
 static void every_fault_of_a_source_yaml_is_named(void **state)
 {
 	(void)state;
@@ -742,6 +754,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_form_is_known_by_ending_or_content),
 		cmocka_unit_test(keys_of_toml_are_read_in_any_case),
 		cmocka_unit_test(every_fault_of_a_file_is_named_with_its_place),
+		cmocka_unit_test(a_source_in_one_text_is_refused_without_its_password),
 		cmocka_unit_test(every_fault_of_a_source_yaml_is_named),
 		cmocka_unit_test(the_one_error_is_dms),
 		cmocka_unit_test(a_missing_file_is_named),
