@@ -1,6 +1,7 @@
 """Are source and target equal? Row by row, with a message that names the first difference."""
 
 import json
+from collections import Counter
 
 BINARY_TYPES = {"bit", "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
                 "geometrycollection", "geomcollection", "binary", "varbinary", "tinyblob", "blob", "mediumblob",
@@ -58,9 +59,12 @@ def assert_same_table(source, target, schema, table, target_schema=None, target_
     left, right = rows_of(source, schema, table, here), rows_of(target, to_schema, to_table, here)
     if left == right:
         return
-    for a, b in zip(left, right):
-        assert a == b, f"{schema}.{table}: first difference\nsource: {a!r}\ntarget: {b!r}"
-    assert len(left) == len(right), f"{schema}.{table}: {len(left)} rows in the source, {len(right)} in the target"
+    only_left, only_right = Counter(map(repr, left)), Counter(map(repr, right))
+    only_left, only_right = only_left - only_right, only_right - only_left
+    names = [n for n, _ in here]
+    raise AssertionError(f"{schema}.{table}: {len(left)} rows in the source, {len(right)} in the target\ncolumns: {names}\n"
+                         + "".join(f"source: {row} ({n})\n" for row, n in only_left.most_common(3))
+                         + "".join(f"target: {row} ({n})\n" for row, n in only_right.most_common(3)))
 
 
 def assert_same(source, target, schema):
