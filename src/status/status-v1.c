@@ -346,8 +346,8 @@ static void print_fault(struct json *j, const char *task, const char *unit, uint
 {
 	json_object_begin(j);
 	print_text(j, "task", task);
-	json_key_string(j, "unit", unit);
-	json_key_uint(j, "count", count);
+	print_text(j, "unit", unit);
+	print_number(j, "count", count > 0, count);
 	print_error(j, "first", first);
 	print_error(j, "last", last);
 	json_object_end(j);
@@ -356,16 +356,18 @@ static void print_fault(struct json *j, const char *task, const char *unit, uint
 /* What is wrong with the source: it concerns every task. */
 static void print_source_faults(struct json *j, const struct status *s)
 {
-	const struct dm_process_error *relay = error_of(&s->relay.result);
+	const struct relay_status *r = &s->relay;
+	const struct dm_process_error *ended = error_of(&r->result);
 
-	if (!relay)
-		relay = s->relay.retry_error;
-	if (relay)
-		print_fault(j, NULL, "Relay", s->relay.exits_with_error, NULL, relay);
+	if (ended)
+		print_fault(j, NULL, "Relay", r->exits_with_error, NULL, ended);
+	else if (r->retry_error)
+		print_fault(
+			j, NULL, "Relay", r->read_errors + r->write_errors, NULL, r->retry_error);
 	if (dm_error_is_set(&s->sample.error)) {
 		struct dm_process_error upstream = { .error = s->sample.error };
 
-		print_fault(j, NULL, "Upstream", 1, NULL, &upstream);
+		print_fault(j, NULL, "Upstream", 0, NULL, &upstream);
 	}
 }
 

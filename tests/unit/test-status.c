@@ -670,11 +670,12 @@ static void v1_errors_name_the_source_too(void **state)
 	dm_fail(&f->s->sample.error, DM_ERR_DB_BAD_CONN, "refused");
 	dm_fail(&error, DM_ERR_DB_BAD_CONN, "lost");
 	dm_process_result_add(&f->s->relay.result, ERROR_UNKNOWN, &error);
+	f->s->relay.exits_with_error = 3;
 	derive(f);
 	status_print_v1_errors(f->s, &q, &out);
-	expect_contains(out.data, "{\"task\":null,\"unit\":\"Relay\",\"count\":0,\"first\":null,"
+	expect_contains(out.data, "{\"task\":null,\"unit\":\"Relay\",\"count\":3,\"first\":null,"
 				  "\"last\":{\"type\":\"UnknownError\",\"code\":10002,");
-	expect_contains(out.data, "{\"task\":null,\"unit\":\"Upstream\",\"count\":1,");
+	expect_contains(out.data, "{\"task\":null,\"unit\":\"Upstream\",\"count\":null,");
 	dm_str_clear(&out);
 	status_print_v1_relay(f->s, JSON_COMPACT, &out);
 	expect_contains(out.data, "\"sourceId\":\"mysql-replica-01\",\"time\":\"2027-01-15T08:00:"
