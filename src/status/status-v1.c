@@ -274,7 +274,7 @@ static void print_task(struct json *j, const struct status *s, size_t index)
 
 	json_object_begin(j);
 	json_key_string(j, "name", v->name);
-	json_key_string(j, "mode", v->mode);
+	print_text(j, "mode", v->mode);
 	json_key_string(j, "stage", dm_stage_name(v->stage));
 	json_key_string(j, "wantedStage", dm_stage_name(v->wanted));
 	json_key_bool(j, "isDraining", v->is_draining);

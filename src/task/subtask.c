@@ -698,7 +698,10 @@ void subtask_free(struct subtask *t)
 
 void subtask_restore(struct subtask *t, const struct state_task *from)
 {
+	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
+
 	t->yaml = dm_strdup(from->yaml);
+	(void)read_conf(t, &err); /* a file that fits no more is told of when it is used */
 	t->wanted = from->wanted;
 	t->was_ready = from->was_ready;
 	state_places_copy(&from->places, &t->stored);

@@ -427,10 +427,26 @@ static void a_subtask_paused_by_its_user_stays_so_with_its_positions(void **stat
 	v = look(b, "t", &all);
 	assert_int_equal(v->stage, STAGE_PAUSED);
 	assert_int_equal(v->by, BY_USER);
+	assert_string_equal(v->mode, "incremental");
 	assert_string_equal(v->status.sync.flushed.name, "mysql-bin|000001.000003");
 	assert_int_equal(plan.inits, 1);
 	expect_done(operated(b, TASK_OP_RESUME, "t"));
 	bench_until(b, 2000, plan.processes == 2);
+}
+
+/* Without a checkpoint all from the start position on is needed, and nothing of it may be purged. */
+static void a_stopped_subtask_keeps_what_it_needs_over_a_restart(void **state)
+{
+	struct bench *b = *state;
+
+	plan.init = INIT_FAILS;
+	expect_done(started(b, "t"));
+	bench_until(b, 2000, stage_of(b, "t") == STAGE_PAUSED);
+	expect_done(operated(b, TASK_OP_STOP, "t"));
+	assert_string_equal(registry_find(b->registry, "t")->held.name, "mysql-bin.000001");
+	bench_restart(b);
+	assert_int_equal(stage_of(b, "t"), STAGE_STOPPED);
+	assert_string_equal(registry_find(b->registry, "t")->held.name, "mysql-bin.000001");
 }
 
 static void a_subtask_paused_by_an_error_comes_back_by_itself(void **state)
@@ -741,6 +757,7 @@ int main(int argc, char **argv)
 		ROW(the_pause_of_a_user_wins_over_an_automatic_resume),
 		ROW(a_running_subtask_comes_back_running),
 		ROW(a_subtask_paused_by_its_user_stays_so_with_its_positions),
+		ROW(a_stopped_subtask_keeps_what_it_needs_over_a_restart),
 		ROW(a_subtask_paused_by_an_error_comes_back_by_itself),
 		ROW(a_start_that_was_hanging_begins_again),
 		ROW(a_file_that_fits_no_more_is_shown_as_an_error),
