@@ -165,12 +165,15 @@ static void add_sync_file(const struct metric *m, const struct status *s, struct
 	}
 }
 
+/* Also of a task that has no unit yet: changes() does not see an error that comes with its series. */
 static void add_sync_exits(const struct metric *m, const struct status *s, struct dm_str *out)
 {
-	for (size_t i = 0; i < s->registry.count; i++)
-		if (sync_of(&s->registry.subtasks[i]))
-			add_labelled(m, out, LABELS("task", s->registry.subtasks[i].name),
-				s->registry.subtasks[i].exits_with_error);
+	for (size_t i = 0; i < s->registry.count; i++) {
+		const struct subtask_view *v = &s->registry.subtasks[i];
+
+		if (!v->has_unit_status || sync_of(v))
+			add_labelled(m, out, LABELS("task", v->name), v->exits_with_error);
+	}
 }
 
 /* ---- the process ---- */

@@ -82,6 +82,22 @@ static void error_counters_exist_before_the_first_error(void **state)
 	expect_line(after, "dm_relay_data_corruption 18446744073709551615");
 }
 
+/* A task whose start fails has no unit yet, and an alert all the same. */
+static void a_task_without_a_unit_has_its_error_counter(void **state)
+{
+	DM_CLEANUP(status_unrefp) struct status *s = sample_new(&running);
+	struct subtask_view *v = sample_add_task(s, "test", &running);
+	DM_CLEANUP(freep) char *text = NULL;
+
+	(void)state;
+	unit_status_done(&v->status);
+	v->has_unit_status = false;
+	v->exits_with_error = 3;
+	status_derive(s, NULL);
+	text = print(s);
+	expect_line(text, "dm_syncer_exit_with_error_count{task=\"test\"} 3");
+}
+
 static void what_is_not_known_has_no_series(void **state)
 {
 	DM_CLEANUP(status_unrefp) struct status *s = sample_new(&running);
@@ -100,7 +116,7 @@ static void what_is_not_known_has_no_series(void **state)
 	assert_null(strstr(text, "dm_relay_binlog_file"));
 	assert_null(strstr(text, "dm_relay_sub_dir_index"));
 	assert_null(strstr(text, "dm_relay_space"));
-	assert_null(strstr(text, "dm_syncer"));
+	assert_null(strstr(text, "dm_syncer_binlog"));
 	expect_line(text, "dm_worker_task_state{task=\"test\"} 2");
 }
 
@@ -181,6 +197,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(positions_and_stages_have_dms_names_and_labels),
 		cmocka_unit_test(error_counters_exist_before_the_first_error),
+		cmocka_unit_test(a_task_without_a_unit_has_its_error_counter),
 		cmocka_unit_test(what_is_not_known_has_no_series),
 		cmocka_unit_test(labels_are_escaped),
 		cmocka_unit_test(the_process_tells_of_itself),
