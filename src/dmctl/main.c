@@ -149,9 +149,14 @@ static enum outcome run_command(const struct session *s, const struct args *a)
 {
 	DM_CLEANUP(dm_str_done) struct dm_str out = { 0 }, warning = { 0 };
 	enum outcome outcome = command_run(s, a, GLOBAL_OPTIONS, &out, &warning);
+	int r;
 
 	(void)dm_write_all(STDERR_FILENO, dm_str_get(&warning), warning.len);
-	print_text(&out);
+	r = dm_write_all(STDOUT_FILENO, dm_str_get(&out), out.len);
+	if (r != 0) { /* a script that reads half an answer must not take it for a whole one */
+		(void)fprintf(stderr, "dmctl: write the answer: %s\n", strerrordesc_np(-r));
+		return OUTCOME_FAILED;
+	}
 	return outcome;
 }
 

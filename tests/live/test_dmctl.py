@@ -128,6 +128,13 @@ def test_wrong_use_prints_how_to_use_it(mariadb, new_worker):
         assert done.stdout + done.stderr, arguments
 
 
+def test_an_answer_that_cannot_be_written_is_a_failure(mariadb, new_worker):
+    worker = new_worker(mariadb).start()
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([DMCTL, "--worker", worker.address, "query-status"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 1 and "No space left on device" in done.stderr
+
+
 def test_no_files_are_left_behind(mariadb, new_worker):
     worker = new_worker(mariadb).start()
     before = set(worker.directory.iterdir())
