@@ -390,8 +390,9 @@ int relay_take_event(
 		return format_event(run, &h, event, reterr);
 	if (h.type == EVENT_ROTATE && (is_artificial(&h) || h.timestamp == 0 || h.end_pos == 0))
 		return fake_rotate(run, event, len, reterr);
-	if (is_artificial(&h))
-		return 0; /* made for a connection, in no file */
+	/* Made for a connection, in no file. MariaDB repeats how a file is encrypted at a start in its middle. */
+	if (is_artificial(&h) || (h.type == EVENT_MARIADB_START_ENCRYPTION && h.end_pos == 0))
+		return 0;
 	if (!run->format.is_known)
 		return fail_corrupt(run, "event before the format event", reterr);
 	if (!binlog_checksum_is_right(&run->format, event, len))

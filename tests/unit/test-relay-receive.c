@@ -172,6 +172,7 @@ static void what_is_in_no_file_is_not_written(void **state)
 	make_event(&extra, EVENT_HEARTBEAT, 0, "bin.000003", 10, true);
 	make_event(&extra, EVENT_HEARTBEAT_V2, 0, "bin.000003", 10, false);
 	make_event(&extra, EVENT_MARIADB_GTID_LIST, BINLOG_FLAG_ARTIFICIAL, "\0\0\0\0", 4, false);
+	make_event(&extra, EVENT_MARIADB_START_ENCRYPTION, 0, "\1\0\0\0\1nonce-12-byte", 17, false);
 	stream_start(&s);
 	send_opening(&s, "bin.000003", 4);
 	assert_int_equal(send_file(&s, &file), 0);
