@@ -20,7 +20,8 @@ set -eu
 cd /
 meson install -C {BUILD} --no-rebuild --quiet >/dev/null 2>&1
 systemd-sysusers
-mkdir -p /etc/dm-worker
+install -d /etc/dm-worker
+install -m 640 -g dm-worker /usr/local/share/doc/dm-worker/examples/dm-worker.toml /etc/dm-worker/ # as README says
 cat >/etc/dm-worker/dm-worker.toml <<'TOML'
 worker-addr = "127.0.0.1:8262"
 source-id = "s1"
@@ -30,7 +31,6 @@ port = 1
 user = "u"
 password = "p-secret-9"
 TOML
-chmod 644 /etc/dm-worker/dm-worker.toml
 systemctl daemon-reload
 fail() {{ echo "FAILED: $*"; systemctl status dm-worker --no-pager -l; journalctl --no-pager -u dm-worker; exit 1; }}
 until_true() {{ for _ in $(seq 100); do if eval "$1"; then return; fi; sleep 0.1; done; fail "not in time: $1"; }}
@@ -53,7 +53,7 @@ def test_the_units_are_right(tmp_path):
 
 def test_ready_status_reload_journal_and_stop():
     out = inside("""
-systemctl start dm-worker || fail start
+systemctl enable --now dm-worker 2>/dev/null || fail start
 [ "$(systemctl show -P ActiveState dm-worker)" = active ] || fail "not active"
 [ -n "$(systemctl show -P StatusText dm-worker)" ] || fail "no STATUS="
 echo "status text: $(systemctl show -P StatusText dm-worker)"
