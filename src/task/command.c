@@ -287,7 +287,8 @@ static int check_file(struct command *c, const char *yaml, struct dm_error *rete
 		return -1;
 	mode = task_mode_name(c->draft->common.mode);
 	if (c->registry->env.units_of(mode, units) == 0)
-		return dm_fail(reterr, DM_ERR_WORKER_NO_UNITS,
+		return dm_fail_cause(reterr, DM_ERR_WORKER_NO_UNITS,
+			"this build runs task-mode incremental only",
 			"subtask %s has no dm units for mode %s", c->name, mode);
 	c->yaml = dm_strdup(yaml);
 	return 0;

@@ -353,15 +353,25 @@ static int write_places(sqlite3 *db, const struct state_write *w)
 	return step_done(stmt);
 }
 
-static int write_worker(sqlite3 *db, const char *key, int64_t value)
+/* A command that was parked is stored after younger ones: the number never goes back. */
+static int write_log_id(sqlite3 *db, uint64_t log_id)
 {
 	DM_CLEANUP(finalizep)
-	sqlite3_stmt *stmt = prepare(db, "UPDATE worker SET value = ?2 WHERE key = ?1");
+	sqlite3_stmt *stmt =
+		prepare(db, "UPDATE worker SET value = max(value, ?1) WHERE key = 'log_id'");
 
-	if (!stmt)
-		return -1;
-	bind_text(stmt, 1, key);
-	bind_number(stmt, 2, value);
+	if (stmt)
+		bind_number(stmt, 1, (int64_t)log_id);
+	return step_done(stmt);
+}
+
+static int write_relay_pause(sqlite3 *db, bool is_paused)
+{
+	DM_CLEANUP(finalizep)
+	sqlite3_stmt *stmt = prepare(db, "UPDATE worker SET value = ?1 WHERE key = 'relay_paused'");
+
+	if (stmt)
+		bind_number(stmt, 1, is_paused);
 	return step_done(stmt);
 }
 
@@ -405,10 +415,10 @@ static int write_all(sqlite3 *db, const struct state_write *w)
 	if (exec(db, "BEGIN IMMEDIATE") != 0 || write_task(db, w) != 0 || write_ready(db, w) != 0 ||
 		write_places(db, w) != 0 || write_history(db, w) != 0)
 		return -1;
-	if (w->log_id && write_worker(db, "log_id", (int64_t)w->log_id) != 0)
+	if (w->log_id && write_log_id(db, w->log_id) != 0)
 		return -1;
 	if (w->relay != STATE_RELAY_KEEP &&
-		write_worker(db, "relay_paused", w->relay == STATE_RELAY_PAUSED) != 0)
+		write_relay_pause(db, w->relay == STATE_RELAY_PAUSED) != 0)
 		return -1;
 	return exec(db, "COMMIT");
 }

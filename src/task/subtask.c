@@ -59,8 +59,9 @@ const char *subtask_stage_word(const struct subtask *t)
 		return t->stage == STAGE_RUNNING ? "Pausing" : dm_stage_name(t->stage);
 	case PENDING_STOP:
 		return "Stopping";
-	case PENDING_NONE:
 	case PENDING_START:
+		return "Starting";
+	case PENDING_NONE:
 	case PENDING_RESUME:
 	case PENDING_FORGET:
 		break;
@@ -431,6 +432,26 @@ static bool take_end(struct subtask *t)
 	return t->job == JOB_INIT || t->stage == STAGE_RUNNING;
 }
 
+/* Work begins again where it stood; with new settings of the worker from its initialisation on. */
+static void work_on(struct subtask *t)
+{
+	if (t->is_ready && t->worker != t->registry->conf)
+		release_units(t);
+	if (t->is_ready)
+		process(t);
+	else
+		begin_job(t, JOB_INIT);
+}
+
+/* It was asked to end for a wish that was given up since (the disk refused it): the last one stored holds. */
+static void go_back_to_wanted(struct subtask *t)
+{
+	if (t->wanted == STAGE_PAUSED)
+		subtask_fire(t, ON_PAUSE_TASK, BY_USER);
+	else
+		work_on(t);
+}
+
 static void on_job_end(void *arg)
 {
 	struct subtask *t = arg;
@@ -448,6 +469,8 @@ static void on_job_end(void *arg)
 		initialised(t);
 	} else if (may_work) {
 		process(t);
+	} else if (t->stage == STAGE_RUNNING && t->pending == PENDING_NONE && !r->is_closing) {
+		go_back_to_wanted(t);
 	}
 	registry_check_closed(r);
 }
@@ -480,17 +503,6 @@ static void go_on_start(struct subtask *t)
 	subtask_fire(t, ON_START_TASK, BY_USER);
 	wish_is_done(t);
 	begin_job(t, JOB_INIT);
-}
-
-/* Work begins again where it stood; with new settings of the worker from its initialisation on. */
-static void work_on(struct subtask *t)
-{
-	if (t->is_ready && t->worker != t->registry->conf)
-		release_units(t);
-	if (t->is_ready)
-		process(t);
-	else
-		begin_job(t, JOB_INIT);
 }
 
 static void go_on_resume(struct subtask *t)
@@ -589,6 +601,8 @@ void subtask_give_up(struct subtask *t, const struct dm_error *err)
 	command_finish_all(t->registry, t, err);
 	if (t->stage == STAGE_INVALID)
 		registry_remove(t->registry, t);
+	else if (t->stage == STAGE_RUNNING && !t->is_busy && !t->registry->is_closing)
+		go_back_to_wanted(t);
 	else
 		subtask_publish(t);
 }

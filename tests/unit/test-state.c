@@ -193,6 +193,21 @@ static void what_was_confirmed_is_there_after_a_restart(void **state)
 	assert_int_equal(b->content.tasks[1].wanted, STAGE_RUNNING);
 }
 
+static void the_number_of_commands_never_goes_back(void **state)
+{
+	struct bench *b = *state;
+
+	open_state(b);
+	for (uint64_t log_id = 9; log_id > 5; log_id--) {
+		struct state_write *w = state_write_new(NULL);
+
+		w->log_id = log_id;
+		state_submit(b->state, w);
+	}
+	reopen(b);
+	assert_int_equal(b->content.log_id, 9);
+}
+
 static void places_and_readiness_belong_to_one_task_file(void **state)
 {
 	struct bench *b = *state;
@@ -373,6 +388,7 @@ int main(int argc, char **argv)
 		ROW(a_new_state_is_empty),
 		ROW(only_the_owner_may_read_it),
 		ROW(what_was_confirmed_is_there_after_a_restart),
+		ROW(the_number_of_commands_never_goes_back),
 		ROW(places_and_readiness_belong_to_one_task_file),
 		ROW(a_forgotten_task_is_gone),
 		ROW(history_is_bounded),

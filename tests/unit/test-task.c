@@ -50,26 +50,33 @@ static void a_bad_file_is_refused_and_leaves_nothing(void **state)
 	assert_int_equal(a.code, 20020);
 	a = started_file(b, other);
 	assert_int_equal(a.code, 40060);
-	assert_string_equal(a.text, "subtask t has no dm units for mode all");
+	assert_string_equal(a.text, "subtask t has no dm units for mode all: this build runs "
+				    "task-mode incremental only");
 	assert_int_equal(stage_of(b, "t"), STAGE_INVALID);
 	assert_int_equal(a.log_id, 3);
 	bench_restart(b);
 	assert_int_equal(stage_of(b, "t"), STAGE_INVALID);
 }
 
-static void a_start_that_cannot_be_stored_is_refused(void **state)
+/* From now on such writes fail, as on a full disk. */
+static void refuse_writes(struct bench *b, const char *when)
 {
-	struct bench *b = *state;
 	DM_CLEANUP(freep) char *path = dm_format("%s/meta/state.db", b->dir);
+	DM_CLEANUP(freep)
+	char *sql = dm_format(
+		"CREATE TRIGGER full BEFORE %s BEGIN SELECT RAISE(ABORT, 'no room'); END", when);
 	sqlite3 *db;
 
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-				 "CREATE TRIGGER full BEFORE INSERT ON task"
-				 " BEGIN SELECT RAISE(ABORT, 'no room'); END",
-				 NULL, NULL, NULL),
-		SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
+}
+
+static void a_start_that_cannot_be_stored_is_refused(void **state)
+{
+	struct bench *b = *state;
+
+	refuse_writes(b, "INSERT ON task");
 	expect_refused(started(b, "t"), 40027, "save task meta t into kv db: no room");
 	assert_int_equal(stage_of(b, "t"), STAGE_INVALID);
 	assert_int_equal(plan.inits, 0);
@@ -260,6 +267,29 @@ static void a_contrary_command_is_refused_while_it_drains(void **state)
 	bench_until(b, 2000, stop.is_there);
 	assert_int_equal(stop.code, 0);
 	assert_int_equal(stage_of(b, "t"), STAGE_STOPPED);
+}
+
+static void a_stop_that_cannot_be_stored_leaves_what_was_asked_before(void **state)
+{
+	struct bench *b = *state;
+	struct answer pause, stop;
+
+	plan.process = PROCESS_DRAINS_NEVER;
+	bring_to_running(b, "t");
+	refuse_writes(b, "UPDATE ON task WHEN NEW.wanted = 'Stopped'");
+	stop = operated(b, TASK_OP_STOP, "t");
+	assert_int_equal(stop.code, 40027);
+	assert_int_equal(stage_of(b, "t"), STAGE_RUNNING);
+	send_op(b, TASK_OP_PAUSE, "t", &pause);
+	for (int i = 0; i < 20; i++)
+		bench_turn(b);
+	stop = operated(b, TASK_OP_STOP, "t"); /* overtakes, and fails */
+	assert_int_equal(stop.code, 40027);
+	assert_int_equal(pause.code, 40050);
+	end_patience(b, "t");
+	bench_until(b, 2000, stage_of(b, "t") == STAGE_PAUSED);
+	bench_restart(b);
+	assert_int_equal(stage_of(b, "t"), STAGE_PAUSED);
 }
 
 static void a_command_times_out_and_its_work_goes_on(void **state)
@@ -748,6 +778,7 @@ int main(int argc, char **argv)
 		ROW(a_stop_works_while_an_initialisation_hangs),
 		ROW(a_second_pause_joins_the_first),
 		ROW(a_contrary_command_is_refused_while_it_drains),
+		ROW(a_stop_that_cannot_be_stored_leaves_what_was_asked_before),
 		ROW(a_command_times_out_and_its_work_goes_on),
 		ROW(a_pause_that_cannot_flush_still_pauses_and_says_so),
 		ROW(new_settings_are_used_from_the_next_beginning_on),
