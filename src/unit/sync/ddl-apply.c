@@ -273,12 +273,15 @@ static int enter_session(struct sync *s, const struct binlog_query *q, struct dm
 
 static int leave_session(struct sync *s, struct dm_error *reterr)
 {
-	return set(s, true, reterr, "SET timestamp = DEFAULT");
+	if (set(s, true, reterr, "SET timestamp = DEFAULT") != 0)
+		return -1;
+	return target_reset_mode(&s->target, reterr);
 }
 
 /* ---- has it been done already? ---- */
 
-/* Of SHOW CREATE TABLE without the counter; 0 when there is no such table. */
+/* Of SHOW CREATE TABLE without the counter; 0 when there is no such table. Quotes and default times are printed as
+ * the session says, so it is always the same one. */
 static int fingerprint(
 	struct sync *s, const struct ddl_table *t, uint64_t *ret, struct dm_error *reterr)
 {
@@ -289,6 +292,8 @@ static int fingerprint(
 	uint64_t hash = 14695981039346656037u;
 
 	*ret = 0;
+	if (set(s, false, reterr, "SET NAMES utf8mb4, sql_mode = '', time_zone = '+00:00'") != 0)
+		return -1;
 	add_name(&name, t);
 	if (db_query(s->target.conn, &r, &err, "SHOW CREATE TABLE %s", name.data) != 0) {
 		if (!db_is_connection_error(&err))
@@ -327,8 +332,9 @@ static int begin_step(
 		return 1;
 	if (has_evidence(step->kind) && fingerprint(s, step->table, &now, reterr) != 0)
 		return -1;
-	if (is_again && index == before.index) {
-		if (has_evidence(step->kind) && before.fingerprint != now) {
+	if (is_again && index == before.index &&
+		(!has_evidence(step->kind) || before.fingerprint != 0)) {
+		if (before.fingerprint != now) {
 			dm_log(DM_LOG_INFO, &s->unit.env.log, "a DDL was done before the restart",
 				"statement", DM_NUM(index), NULL);
 			return 1;
@@ -368,6 +374,18 @@ static int fail_step(
 	return -1;
 }
 
+/* The target has answered: the statement had no effect, whatever a person does to the table before it comes again. */
+static int forget_evidence(struct sync *s, struct dm_error *reterr)
+{
+	bool had_committed = s->has_committed;
+
+	s->cp.ddl.fingerprint = 0;
+	if (sync_commit(s, reterr) != 0)
+		return -1;
+	s->has_committed = had_committed; /* it is no progress */
+	return 0;
+}
+
 static int run_step(struct sync *s, const struct step *step, struct dm_error *reterr)
 {
 	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
@@ -376,8 +394,11 @@ static int run_step(struct sync *s, const struct step *step, struct dm_error *re
 	db_set_io_timeout(s->target.conn, 0); /* a large table takes its time */
 	r = target_exec_now(&s->target, step->sql.data, step->sql.len, &err);
 	db_set_io_timeout(s->target.conn, ROW_IO_TIMEOUT_MS);
-	if (r != 0 && !is_ignored(&err))
+	if (r != 0 && !is_ignored(&err)) {
+		if (!db_is_connection_error(&err) && forget_evidence(s, reterr) != 0)
+			return -1;
 		return fail_step(s, step, &err, reterr);
+	}
 	if (r != 0)
 		dm_log_error(DM_LOG_WARN, &s->unit.env.log, &err,
 			"a DDL had nothing to do, ignoring", "kind", ddl_kind_name(step->kind),

@@ -120,6 +120,26 @@ static void add_value(struct dm_str *out, const struct plan_column *c, const str
 	}
 }
 
+static bool has_own_bytes(enum row_value_kind kind)
+{
+	switch (kind) {
+	case ROW_VALUE_NUMBER:
+	case ROW_VALUE_TIME:
+	case ROW_VALUE_JSON:
+	case ROW_VALUE_STRING:
+	case ROW_VALUE_BINARY:
+		return true;
+	case ROW_VALUE_ABSENT:
+	case ROW_VALUE_NULL:
+	case ROW_VALUE_INT:
+	case ROW_VALUE_UINT:
+	case ROW_VALUE_FLOAT:
+	case ROW_VALUE_DOUBLE:
+		break;
+	}
+	return false;
+}
+
 /* ---- finding a row ---- */
 
 static void add_equal(struct dm_str *out, const struct plan_column *c, const struct row_value *v,
@@ -294,6 +314,25 @@ bool dml_is_whole(const struct row_plan *p, const struct row_value *image)
 		if (p->columns[i].to && image[i].kind == ROW_VALUE_ABSENT)
 			return false;
 	return true;
+}
+
+size_t dml_size_max(const struct row_plan *p, const struct row_value *image)
+{
+	enum { AROUND = 64, NUMBER = 32 }; /* per column: CAST, CONVERT and quotes; digits */
+	size_t size = strlen(p->to->quoted) + AROUND;
+
+	for (unsigned int i = 0; i < p->map.column_count; i++) {
+		const struct plan_column *c = &p->columns[i];
+
+		if (!c->to || image[i].kind == ROW_VALUE_ABSENT)
+			continue;
+		size += strlen(c->to->quoted) + AROUND;
+		if (has_own_bytes(image[i].kind))
+			size += 2 * (image[i].len + c->to->fixed_len);
+		else
+			size += NUMBER;
+	}
+	return size;
 }
 
 bool dml_needs_lax_mode(const struct row_plan *p, const struct row_value *image)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "dm/row.h"
 #include "row-plan.h"
@@ -28,5 +29,7 @@ bool dml_is_whole(const struct row_plan *p, const struct row_value *image);
 bool dml_has_key(const struct row_plan *p, const struct row_value *before);
 /* Is a value in it that strict mode refuses although the source stores it? (ENUM '' of a bad value) */
 bool dml_needs_lax_mode(const struct row_plan *p, const struct row_value *image);
+/* At least as many bytes as this image takes in a statement of its own. */
+size_t dml_size_max(const struct row_plan *p, const struct row_value *image);
 /* The statement with "?" for every value: what errors and logs show. */
 void dml_redact(struct dm_str *out, const char *sql, size_t len);

@@ -106,6 +106,22 @@ static void advance(struct sync *s)
 	s->is_committed_here = false;
 }
 
+/* Of the transaction at hand nothing stays. What is complete and was gathered before it must stay: it is read again,
+ * and committed where this transaction begins. */
+int sync_undo_transaction(struct sync *s, struct dm_error *reterr)
+{
+	if (s->target.is_open && target_rollback(&s->target, reterr) != 0)
+		return -1;
+	s->counts = (struct sync_counts){ 0 };
+	s->group_began_ms = 0;
+	s->in_transaction = false;
+	if (s->is_committed_here)
+		return 0;
+	s->commit_at = s->boundary;
+	s->must_rewind = true;
+	return 0;
+}
+
 int sync_transaction_end(struct sync *s, struct dm_error *reterr)
 {
 	s->in_transaction = false;
@@ -117,10 +133,6 @@ int sync_transaction_end(struct sync *s, struct dm_error *reterr)
 		if (sync_commit(s, reterr) != 0 ||
 			checkpoint_widen(&s->cp, s->target.conn, reterr) != 0)
 			return -1;
-	}
-	if (*s->commit_at.name && binlog_position_compare(&s->boundary, &s->commit_at) >= 0) {
-		binlog_position_set(&s->commit_at, "", 0);
-		return sync_commit(s, reterr);
 	}
 	return group_is_full(s) ? sync_commit(s, reterr) : 0;
 }
@@ -192,6 +204,19 @@ static int on_other(struct sync *s)
 	return 0;
 }
 
+/* A file begins. No transaction goes on in another file: its end was lost in a crash, and the server rolled it back. */
+static int on_format(struct sync *s, struct dm_error *reterr)
+{
+	if (s->in_transaction) {
+		dm_log(DM_LOG_WARN, &s->unit.env.log,
+			"a transaction without an end, the upstream rolled it back", "before",
+			s->event->end.name, NULL);
+		if (sync_undo_transaction(s, reterr) != 0)
+			return -1;
+	}
+	return s->must_rewind ? 0 : on_other(s);
+}
+
 static int on_unknown(struct sync *s, const struct binlog_header *h, struct dm_error *reterr)
 {
 	if (h->flags & BINLOG_FLAG_IGNORABLE)
@@ -230,6 +255,7 @@ static int on_event(struct sync *s, const struct binlog_header *h, const struct 
 			"binlog",
 			s->event->end.name, (unsigned long long)s->event->end.pos);
 	case EVENT_FORMAT_DESCRIPTION:
+		return on_format(s, reterr);
 	case EVENT_ROTATE:
 	case EVENT_STOP:
 	case EVENT_INTVAR:
@@ -280,6 +306,12 @@ static int on_timeout(struct sync *s, struct dm_error *reterr)
 
 static int take_event(struct sync *s, const struct relay_event *ev, struct dm_error *reterr)
 {
+	if (*s->commit_at.name && !s->in_transaction &&
+		binlog_position_compare(&s->boundary, &s->commit_at) >= 0) {
+		binlog_position_set(&s->commit_at, "", 0);
+		if (!s->is_committed_here && sync_commit(s, reterr) != 0)
+			return -1;
+	}
 	s->event = ev;
 	s->counts.bytes += ev->len;
 	s->now.received = ev->end;

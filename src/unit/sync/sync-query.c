@@ -85,20 +85,12 @@ static int on_dml(struct sync *s, const char *text, const struct ddl *d, struct 
 	return fail_statement(s, text);
 }
 
-/* The upstream undid what it had logged: so do we. What is complete and was gathered before it must stay: it is read
- * again, and committed where this transaction begins. */
+/* The upstream undid what it had logged: so do we. */
 static int on_rollback(struct sync *s, struct dm_error *reterr)
 {
-	if (s->target.is_open && target_rollback(&s->target, reterr) != 0)
+	if (sync_undo_transaction(s, reterr) != 0)
 		return -1;
-	s->counts = (struct sync_counts){ 0 };
-	s->group_began_ms = 0;
-	if (!s->is_committed_here) {
-		s->commit_at = s->boundary;
-		s->must_rewind = true;
-		return 0;
-	}
-	return sync_transaction_end(s, reterr);
+	return s->must_rewind ? 0 : sync_transaction_end(s, reterr);
 }
 
 static int on_savepoint(struct sync *s, const char *text, struct dm_error *reterr)

@@ -81,6 +81,7 @@ enum sync_end sync_read(struct sync *s, struct dm_error *reterr);
 int sync_commit(struct sync *s, struct dm_error *reterr);
 /* The transaction of the event at hand, or the statement that is one by itself, is complete. */
 int sync_transaction_end(struct sync *s, struct dm_error *reterr);
+int sync_undo_transaction(struct sync *s, struct dm_error *reterr);
 bool sync_is_safe(struct sync *s);
 int sync_fail_event(struct sync *s, int r, const char *what, struct dm_error *reterr);
 /* ---- sync-rows.c ---- */

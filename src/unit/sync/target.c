@@ -53,10 +53,21 @@ static int read_packet_limit(struct target *t, struct dm_error *reterr)
 	if (db_query(t->conn, &r, reterr, "SELECT @@max_allowed_packet") != 0)
 		return -1;
 	t->packet_max = PACKET_MAX;
-	if (db_result_next(r) && db_result_text(r, 0) &&
-		dm_parse_u64(db_result_text(r, 0), &limit) == 0 && limit / 2 < t->packet_max)
+	t->packet_limit = SIZE_MAX;
+	if (!db_result_next(r) || !db_result_text(r, 0) ||
+		dm_parse_u64(db_result_text(r, 0), &limit) != 0)
+		return 0;
+	t->packet_limit = (size_t)limit;
+	if (limit / 2 < t->packet_max)
 		t->packet_max = (size_t)limit / 2;
 	return 0;
+}
+
+int target_reset_mode(struct target *t, struct dm_error *reterr)
+{
+	DM_CLEANUP(freep) char *sql = dm_format("SET sql_mode = '%s'", t->row_mode);
+
+	return exec_text(t, sql, reterr);
 }
 
 /* Rows carry their values as SQL in UTC, whatever time zone the user gave: the instant is the same. */
@@ -67,7 +78,9 @@ static int start_session(struct target *t, struct dm_error *reterr)
 	if (db_server(t->conn)->product == DB_TIDB)
 		(void)exec_text(t, "SET allow_auto_random_explicit_insert = 1",
 			&ignored); /* older ones do not have it */
-	return exec_text(t, "SET autocommit = 0", reterr);
+	if (exec_text(t, "SET autocommit = 0", reterr) != 0)
+		return -1;
+	return target_reset_mode(t, reterr);
 }
 
 int target_connect(struct target *t, const struct db_conf *conf, const struct dm_stop *stop,
@@ -333,16 +346,31 @@ static void add_row(
 	}
 }
 
+/* Does the row fit into the server's limit together with what is gathered? */
+static bool has_room(const struct target *t, enum row_kind kind, const struct target_row *row)
+{
+	size_t size = t->sql.len;
+
+	if (kind != ROW_INSERT)
+		size += dml_size_max(row->plan, row->before);
+	if (kind != ROW_DELETE)
+		size += dml_size_max(row->plan, row->after);
+	return size <= t->packet_limit;
+}
+
 int target_row(struct target *t, enum row_kind kind, const struct target_row *row,
 	struct target_failure *ret_failure, struct dm_error *reterr)
 {
 	bool is_lax = kind != ROW_DELETE && dml_needs_lax_mode(row->plan, row->after);
 	bool is_replace = is_replaced(kind, row);
-	size_t before = t->sql.len;
+	size_t before;
 
 	/* A REPLACE must not delete children of the row that it replaces: no checks for it. */
 	need_session(t, is_lax ? TARGET_LAX : TARGET_STRICT,
 		target_fk_checks(t, row->has_fk_checks) && !is_replace);
+	if (!has_room(t, kind, row) && send_packet(t, ret_failure, reterr) != 0)
+		return -1;
+	before = t->sql.len;
 	add_row(t, kind, row, is_replace);
 	t->rows++;
 	t->bytes += t->sql.len - before;

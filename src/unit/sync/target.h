@@ -33,6 +33,7 @@ struct target {
 	struct db_conn *conn; /* owned; NULL: not connected */
 	char *row_mode, *lax_mode; /* owned: sql_mode for rows */
 	size_t packet_max; /* bytes that we gather */
+	size_t packet_limit; /* bytes that the server takes */
 	enum target_mode mode;
 	bool has_fk_checks;
 	const char *user_fk_checks; /* borrowed; of the task's session settings, NULL */
@@ -84,3 +85,5 @@ int target_commit(struct target *t, struct target_failure *ret_failure, struct d
 int target_rollback(struct target *t, struct dm_error *reterr);
 /* One statement by itself at once (DDL, SET); `mode` afterwards is unknown. The packet must be empty. */
 int target_exec_now(struct target *t, const char *sql, size_t len, struct dm_error *reterr);
+/* The sql_mode of rows, at once: how values are escaped depends on the mode that the server has told last. */
+int target_reset_mode(struct target *t, struct dm_error *reterr);
