@@ -320,6 +320,11 @@ static int start_stream(struct relay_run *run, struct dm_error *reterr)
 	if (!run->at.name[0] && run->file.fd < 0 && begin(run, reterr) != 0)
 		return -1;
 	needed = relay_disk_position(run);
+	if (!binlog_name_is_valid(needed.name)) { /* DM's layout has no room for such names */
+		dm_fail(reterr, DM_ERR_BINLOG_FILE_NOT_VALID, "binlog file %s not valid",
+			needed.name);
+		return fail_person(run);
+	}
 	if (ask_have(run, &needed, &have, reterr) != 0 ||
 		check_available(run, &needed, &have, reterr) != 0)
 		return -1;

@@ -35,6 +35,7 @@ struct relay_settings {
 };
 void relay_settings_copy(const struct worker_conf *conf, struct relay_settings *ret);
 void relay_settings_done(struct relay_settings *s);
+bool relay_settings_equal(const struct relay_settings *a, const struct relay_settings *b);
 
 /* Why the relay thread ended. */
 enum relay_end {
@@ -60,6 +61,7 @@ struct relay {
 	/* fixed after relay_new() */
 	struct relay_env env;
 	char *dir, *source_id; /* owned */
+	int dir_fd; /* owned; locked, so that no second process writes there */
 	struct dm_log_context log;
 	uint64_t space_reserve; /* RELAY_SPACE_RESERVE; another one in tests */
 
@@ -99,6 +101,8 @@ void *relay_run(void *relay);
 
 /* relay-stage.c */
 void relay_thread_ended(void *relay); /* mail */
+void relay_stop_when_quiet(
+	struct relay *r); /* main thread; the relay thread or a purge has ended */
 
 /* relay-cursor.c */
 void relay_cursors_wake(struct relay *r); /* with the lock */
@@ -109,4 +113,3 @@ bool relay_cursors_oldest(const struct relay *r, unsigned int *ret_suffix, uint6
 char *relay_sub_path(const struct relay *r, const char *sub_dir);
 void relay_set_waiting(struct relay *r, const char *waiting_for, int64_t next_retry_mono_ms,
 	const struct dm_error *err); /* `err` may be NULL */
-void relay_written_set(struct relay *r, unsigned int suffix, const struct binlog_position *p);

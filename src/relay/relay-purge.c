@@ -227,6 +227,12 @@ static void purge_ended(void *arg)
 	p->done = NULL;
 	if (done)
 		done(p->arg, dm_error_is_set(&err) ? &err : NULL);
+	relay_stop_when_quiet(p->relay);
+}
+
+void relay_purge_end(struct relay *r)
+{
+	dm_stop_raise(&r->purger->stop, DM_STOP_DRAIN);
 }
 
 struct relay_purger *relay_purger_new(struct relay *r)

@@ -15,6 +15,7 @@ struct relay_purger;
 
 struct relay_purger *relay_purger_new(struct relay *r);
 void relay_purger_free(struct relay_purger *p); /* waits for the file at work */
+void relay_purge_end(struct relay *r); /* asks a running one to end after the file at work */
 void relay_purge_tick(struct relay *r, int64_t now_mono_ms);
 
 /* A place in the order of all files of a relay directory. */

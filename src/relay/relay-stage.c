@@ -120,18 +120,23 @@ static void fail(struct relay *r, enum relay_end end, struct dm_error *err)
 	move(r, end == RELAY_END_DISK ? RELAY_ON_NO_ROOM : RELAY_ON_FAILED, &result);
 }
 
-static void launch(struct relay *r, bool is_recovery_only)
+static void fail_thread(struct relay *r, int e)
 {
 	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
+
+	dm_fail_errno(&err, DM_ERR_RELAY_RECOVER, e, "start a thread of the relay");
+	fail(r, RELAY_END_PERSON, &err);
+}
+
+static void launch(struct relay *r, bool is_recovery_only)
+{
 	int e;
 
 	dm_stop_reset(&r->stop);
 	r->is_recovery_only = is_recovery_only;
 	e = dm_thread_start(&r->thread, "relay", relay_run, r);
-	if (e == 0)
-		return;
-	dm_fail_errno(&err, DM_ERR_RELAY_RECOVER, e, "start the relay thread");
-	fail(r, RELAY_END_FAILED, &err);
+	if (e != 0)
+		fail_thread(r, e);
 }
 
 static void ask_to_end(struct relay *r)
@@ -178,10 +183,12 @@ static void end_pause(struct relay *r)
 	answer_all(r, NULL);
 }
 
-static void end_stop(struct relay *r)
+void relay_stop_when_quiet(struct relay *r)
 {
 	struct dm_process_result result = { 0 };
 
+	if (!r->control.is_stopping || r->thread.started || relay_is_purging(r))
+		return;
 	r->control.is_stopping = r->control.is_pausing = false;
 	r->control.heal = RELAY_HEAL_NONE;
 	relay_set_waiting(r, NULL, 0, NULL);
@@ -200,7 +207,7 @@ void relay_thread_ended(void *arg)
 	end = r->end;
 	dm_error_move(&r->end_error, &err);
 	if (r->control.is_stopping) {
-		end_stop(r);
+		relay_stop_when_quiet(r);
 	} else if (r->control.is_pausing) {
 		end_pause(r);
 	} else if (r->control.is_start_wanted) {
@@ -231,16 +238,17 @@ void relay_start(struct relay *r, bool is_paused_by_user)
 	struct dm_process_result result = { 0 };
 	int e = relay_keep_start(r);
 
-	if (e != 0)
-		dm_log(DM_LOG_ERROR, &r->log, "the relay's keeper cannot start", "cause",
-			strerrordesc_np(-e), NULL);
 	relay_backoff_init(&r->control.backoff, r->conf->checker.backoff_max_ms,
 		r->conf->checker.backoff_rollback_ms);
 	set_paused_by_user(r, is_paused_by_user);
 	if (is_paused_by_user)
 		result = canceled();
 	move(r, is_paused_by_user ? RELAY_ON_START_PAUSED : RELAY_ON_START, &result);
-	launch(r, is_paused_by_user); /* cursors need verified files also while it is paused */
+	if (e == 0)
+		launch(r,
+			is_paused_by_user); /* cursors need verified files also while it is paused */
+	else
+		fail_thread(r, e);
 }
 
 /* A pause that comes while the relay waits to go on by itself: the user's pause wins. */
@@ -325,10 +333,10 @@ void relay_stop(struct relay *r, relay_done_fn *done, void *arg)
 	if (r->control.is_stopping)
 		return;
 	r->control.is_stopping = true;
+	relay_purge_end(r);
 	if (r->thread.started)
 		ask_to_end(r);
-	else
-		end_stop(r);
+	relay_stop_when_quiet(r);
 }
 
 /* ---- time ---- */
@@ -375,6 +383,10 @@ void relay_update_conf(struct relay *r, const struct worker_conf *conf)
 
 	r->conf = conf;
 	relay_settings_copy(conf, &settings);
+	if (relay_settings_equal(&settings, &r->settings)) { /* only this thread changes them */
+		relay_settings_done(&settings);
+		return;
+	}
 	dm_lock_take(&r->lock);
 	relay_settings_done(&r->settings);
 	r->settings = settings;

@@ -1,6 +1,8 @@
 /* relay.c - the relay object: made, freed, looked at. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "dm/file.h"
 #include "relay-private.h"
@@ -34,6 +36,18 @@ void relay_settings_done(struct relay_settings *s)
 	free(s->binlog_name);
 	free(s->binlog_gtid);
 	*s = (struct relay_settings){ 0 };
+}
+
+bool relay_settings_equal(const struct relay_settings *a, const struct relay_settings *b)
+{
+	return dm_streq(a->from.host, b->from.host) && a->from.port == b->from.port &&
+	       dm_streq(a->from.user, b->from.user) &&
+	       dm_streq(a->from.password, b->from.password) && a->flavor == b->flavor &&
+	       a->server_id == b->server_id && a->enable_gtid == b->enable_gtid &&
+	       dm_streq(a->charset, b->charset) && dm_streq(a->binlog_name, b->binlog_name) &&
+	       dm_streq(a->binlog_gtid, b->binlog_gtid) &&
+	       a->backoff_rollback_ms == b->backoff_rollback_ms &&
+	       a->backoff_max_ms == b->backoff_max_ms;
 }
 
 /* ---- life ---- */
@@ -80,6 +94,7 @@ int relay_new(struct relay **ret, const struct relay_env *env, struct dm_error *
 	r->source_id = dm_strdup(env->conf->source_id);
 	r->log = (struct dm_log_context){ .source = r->source_id, .unit = "relay" };
 	r->ended = (struct dm_mail){ .fn = relay_thread_ended, .arg = r };
+	r->dir_fd = -1;
 	r->space_reserve = RELAY_SPACE_RESERVE;
 	r->status.stage = STAGE_NEW;
 	r->keep.stop = (struct dm_stop){ .fd = { -1, -1, -1 } };
@@ -116,6 +131,7 @@ void relay_free(struct relay *r)
 	relay_settings_done(&r->settings);
 	relay_status_done(&r->status);
 	dm_lock_done(&r->lock);
+	fd_closep(&r->dir_fd);
 	free(r->dir);
 	free(r->source_id);
 	free(r);

@@ -310,6 +310,60 @@ static void without_the_checker_only_people_resume(void **state)
 	test_end(&t);
 }
 
+static void a_reload_without_a_change_leaves_the_connection_alone(void **state)
+{
+	struct stage_test t;
+	unsigned int version;
+
+	(void)state;
+	test_start(&t);
+	version = atomic_load(&t.m.relay->settings_version);
+	relay_update_conf(t.m.relay, &t.m.conf);
+	assert_int_equal(atomic_load(&t.m.relay->settings_version), version);
+	t.m.conf.from.port = 2;
+	relay_update_conf(t.m.relay, &t.m.conf);
+	assert_int_equal(atomic_load(&t.m.relay->settings_version), version + 1);
+	assert_int_equal(t.m.relay->settings.from.port, 2);
+	test_end(&t);
+}
+
+static void a_directory_has_one_relay(void **state)
+{
+	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
+	struct relay *second = NULL;
+	struct stage_test t;
+	struct relay_env env;
+
+	(void)state;
+	test_start(&t);
+	env = t.m.relay->env;
+	assert_int_equal(relay_new(&second, &env, &err), -1);
+	assert_int_equal(err.code, DM_ERR_RELAY_MKDIR);
+	assert_non_null(strstr(err.message, "is used by another process"));
+	test_end(&t);
+}
+
+static void stop_waits_for_a_purge_to_end(void **state)
+{
+	const struct relay_purge what = { .kind = RELAY_PURGE_INACTIVE };
+	struct binlog_position p = { .name = "bin.000001", .pos = 4 };
+	struct stage_test t;
+
+	(void)state;
+	test_start(&t);
+	made_relay_verify(&t.m);
+	dm_lock_take(&t.m.relay->lock);
+	t.m.relay->written = (struct relay_written){ true, 1, p };
+	dm_lock_drop(&t.m.relay->lock);
+	relay_purge_start(t.m.relay, &what, made_note_done, &t.answers[0]);
+	relay_stop(t.m.relay, made_note_done, &t.answers[1]);
+	assert_null(t.answers[1]); /* its mail is still to come */
+	expect_answer(&t, 1, "done");
+	expect_answer(&t, 0, "done");
+	assert_false(relay_is_purging(t.m.relay));
+	test_end(&t);
+}
+
 /* ---- back-off ---- */
 
 static void waits_double_up_to_the_maximum_and_shrink_in_peace(void **state)
@@ -352,6 +406,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(an_error_for_people_waits_for_them),
 		cmocka_unit_test(the_users_pause_wins_over_an_automatic_resume),
 		cmocka_unit_test(without_the_checker_only_people_resume),
+		cmocka_unit_test(a_reload_without_a_change_leaves_the_connection_alone),
+		cmocka_unit_test(a_directory_has_one_relay),
+		cmocka_unit_test(stop_waits_for_a_purge_to_end),
 		cmocka_unit_test(waits_double_up_to_the_maximum_and_shrink_in_peace),
 	};
 
