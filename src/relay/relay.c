@@ -52,16 +52,28 @@ bool relay_settings_equal(const struct relay_settings *a, const struct relay_set
 
 /* ---- life ---- */
 
+static int lock_dir(struct relay *r, struct dm_error *reterr)
+{
+	r->dir_fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r->dir_fd < 0)
+		return dm_fail_errno(reterr, DM_ERR_RELAY_MKDIR, errno, "relay mkdir: %s", r->dir);
+	if (flock(r->dir_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		return dm_fail(reterr, DM_ERR_RELAY_MKDIR,
+			"relay mkdir: %s is used by another process", r->dir);
+	return 0; /* a file system without locks is let pass */
+}
+
 static int open_dir(struct relay *r, struct dm_error *reterr)
 {
 	int e = dm_dir_make(r->dir, RELAY_DIR_MODE);
 
 	if (e != 0)
 		return dm_fail_errno(reterr, DM_ERR_RELAY_MKDIR, e, "relay mkdir: %s", r->dir);
-	if (relay_dirs_load(r->dir, &r->dirs, reterr) != 0)
+	if (lock_dir(r, reterr) != 0 || relay_dirs_load(r->dir, &r->dirs, reterr) != 0)
 		return -1;
-	(void)relay_dirs_trim(
-		r->dir, &r->dirs); /* the index itself is written with the next change */
+	if (relay_dirs_trim(r->dir, &r->dirs) && relay_dirs_save(r->dir, &r->dirs, reterr) != 0)
+		dm_error_done(
+			reterr); /* only less tidy; the next change of the index tries again */
 	return 0;
 }
 
