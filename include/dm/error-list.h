@@ -117,7 +117,7 @@
 	X(RELAY_GAP,                  60103, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
 	X(RELAY_WRONG_SERVER,         60104, RELAY_UNIT,      UPSTREAM, HIGH,   "") \
 	X(RELAY_NO_ROOM,              60105, RELAY_UNIT,      INTERNAL, HIGH,   "Make room on the disk of `relay-dir`, or purge relay log; the relay goes on by itself.") \
-	X(RELAY_CURSOR_PURGED,        60106, RELAY_UNIT,      INTERNAL, HIGH,   "") \
+	X(RELAY_CURSOR_PURGED,        60106, RELAY_UNIT,      INTERNAL, HIGH,   "If the source still has that file: end the worker, set `relay-binlog-name` to it, remove `relay-dir`, and start again.") \
 	X(SYNC_KEY_LATER,             60201, SYNC_UNIT,       INTERNAL, HIGH,   "Please remove the key from the task file, or wait for a version that has it.") \
 	X(SYNC_INCIDENT,              60202, SYNC_UNIT,       UPSTREAM, HIGH,   "Please load the data anew: what the upstream lost cannot be replicated.") \
 	X(SYNC_TARGET_BUSY,           60203, SYNC_UNIT,       DOWNSTREAM, HIGH,   "Please see which other worker runs this task with the same source-id.") \
