@@ -9,6 +9,8 @@
 
 #include "daemon.h"
 
+enum { LARGE_BLOCK = 2 << 20 }; /* bytes */
+
 static void print(FILE *to, struct dm_str *text)
 {
 	(void)fputs(dm_str_get(text), to); /* nobody can be told of a closed terminal */
@@ -100,6 +102,8 @@ static void prepare_process(void)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(
+		M_MMAP_THRESHOLD, LARGE_BLOCK); /* a fixed one: large rows go back to the system */
 }
 
 static int run(struct daemon *d)
