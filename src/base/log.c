@@ -42,6 +42,7 @@ struct line {
 	const char *message;
 	struct field fields[FIELDS_MAX];
 	size_t count;
+	char held_back[24];
 };
 
 static const char *const level_names[] = { "DEBUG", "INFO", "WARN", "ERROR" };
@@ -217,7 +218,6 @@ static void line_add_pairs(struct line *line, va_list args)
 
 static void line_write(struct line *line)
 {
-	char number[24];
 	int held;
 
 	if (!sink.is_ready) { /* a test or a tool that never opened a log */
@@ -229,7 +229,7 @@ static void line_write(struct line *line)
 	if (held < 0)
 		return;
 	if (held > 0)
-		line_add(line, "held_back", dm_log_number(number, held));
+		line_add(line, "held_back", dm_log_number(line->held_back, held));
 	if (sink.to_journal)
 		write_journal(line);
 	else

@@ -185,8 +185,8 @@ static int choose_by_gtid(
 	struct binlog_rotate rotate;
 	struct binlog_header h;
 	struct binlog_body body;
-	const uint8_t *event;
-	size_t len;
+	const uint8_t *event = NULL;
+	size_t len = 0;
 	int r = open_connection(run, &c, reterr);
 
 	if (r == 0)

@@ -96,7 +96,7 @@ int relay_scan_file(const char *path, const struct dm_stop *stop, struct relay_s
 {
 	DM_CLEANUP(reader_closep) struct relay_reader reader = RELAY_READER_NULL;
 	DM_CLEANUP(relay_scan_done) struct relay_scan s = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 	int r = relay_reader_open(&reader, path);
 
 	if (r == 0 && fstat(reader.fd, &st) != 0)

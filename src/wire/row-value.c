@@ -111,7 +111,7 @@ int row_text_decimal(struct cursor *c, unsigned int precision, unsigned int scal
 	uint8_t size_of_rest[DECIMAL_GROUP + 1] = { 0, 1, 1, 2, 2, 3, 3, 4, 4, 4 };
 	char digits[ROW_DECIMAL_DIGITS_MAX], *at = text;
 	unsigned int whole, first = 0;
-	uint8_t bytes[ROW_DECIMAL_DIGITS_MAX];
+	uint8_t bytes[ROW_DECIMAL_DIGITS_MAX] = { 0 };
 	const uint8_t *stored;
 	struct cursor flipped;
 	uint8_t flip;
@@ -216,7 +216,7 @@ static int read_temporal2(struct cursor *c, uint8_t type, unsigned int fsp, stru
 	char text[ROW_TEXT_MAX];
 	int len = -EBADMSG;
 
-	if (fsp > ROW_FSP_MAX)
+	if (fsp > ROW_FSP_MAX || size > 3)
 		return -EBADMSG;
 	if (type == ROW_TIMESTAMP2) {
 		uint32_t seconds = (uint32_t)cursor_uint_be(c, 4);

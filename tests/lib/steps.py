@@ -159,7 +159,7 @@ def step_tsan(log, _):
 
 def step_fuzz(log, options):
     """Each fuzzer for a fixed number of runs, from its corpus. New inputs go to a folder of the build."""
-    folder = build(log, "build-fuzz", "-Dbuildtype=debugoptimized", "-Dfuzzers=true", "-Db_sanitize=address,undefined",
+    folder = build(log, "build-fuzz", "-Dbuildtype=debugoptimized", "-Dlibfuzzer=true", "-Db_sanitize=address,undefined",
                    "-Db_lundef=false", env={"CC": "clang", "CXX": "clang++"})
     rounds = 2_000_000 if options.long else 60_000
     counts = Counts()

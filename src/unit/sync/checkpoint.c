@@ -265,7 +265,7 @@ static void drop_old_points(struct checkpoint *cp)
 static int load_points(struct checkpoint *cp, struct db_conn *conn, struct dm_error *reterr)
 {
 	DM_CLEANUP(db_result_freep) struct db_result *r = NULL;
-	struct binlog_position at;
+	struct binlog_position at = { 0 };
 
 	points_clear(cp);
 	cp->has_global = false;
@@ -299,7 +299,7 @@ static int load_width(struct checkpoint *cp, struct db_conn *conn, struct dm_err
 
 static int load(struct checkpoint *cp, struct db_conn *conn, struct dm_error *reterr)
 {
-	struct binlog_position ours;
+	struct binlog_position ours = { 0 };
 
 	if (load_state(cp, conn, &ours, reterr) != 0 || load_points(cp, conn, reterr) != 0 ||
 		load_width(cp, conn, reterr) != 0)

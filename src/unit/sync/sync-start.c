@@ -137,7 +137,7 @@ static void choose_safety(struct sync *s)
 int sync_begin(struct sync *s, struct dm_error *reterr)
 {
 	const struct unit_env *env = &s->unit.env;
-	struct binlog_position from;
+	struct binlog_position from = { 0 };
 
 	if (!s->target.conn && open_target(s, false, reterr) != 0)
 		return -1;
