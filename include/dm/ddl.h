@@ -46,9 +46,11 @@ struct ddl {
 	bool is_rename; /* ALTER TABLE ... RENAME: tables are old, new */
 	bool has_select; /* CREATE TABLE ... SELECT: its rows are not in the binlog */
 	/* MySQL 8.0.21 and newer write CREATE TABLE ... SELECT as "CREATE TABLE ... START TRANSACTION" and rows, one
-	 * transaction, which this DDL does not end; only the first `text_len` bytes may be executed elsewhere. */
+	 * transaction, which this DDL does not end; only the first `text_len` bytes and those from `rest_at` on (ENGINE ...)
+	 * may be executed elsewhere. */
 	bool starts_transaction;
-	size_t text_len; /* all of the text, but for that clause */
+	size_t text_len; /* all of the text, or up to that clause */
+	size_t rest_at; /* behind that clause, with starts_transaction */
 	/* Owned. RENAME: old, new, old, new ...; LIKE: new, source; EXCHANGE PARTITION: both. DML: the first, if it can be
 	 * read. */
 	struct ddl_table *tables;

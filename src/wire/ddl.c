@@ -163,10 +163,10 @@ static int scan_create(struct parser *p)
 		if (sql_is_word(&p->lex, &t, "SELECT"))
 			p->ddl->has_select = true;
 		if (sql_is_word(&p->lex, &t, "TRANSACTION") &&
-			sql_is_word(&p->lex, &before, "START") &&
-			sql_peek(&p->lex).kind == SQL_END) {
+			sql_is_word(&p->lex, &before, "START")) {
 			p->ddl->starts_transaction = true;
 			p->ddl->text_len = before.at;
+			p->ddl->rest_at = t.at + t.len;
 		}
 		before = t;
 	}

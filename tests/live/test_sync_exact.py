@@ -121,3 +121,15 @@ def test_a_transaction_that_a_crash_of_the_source_cut_off_is_dropped(own_server,
     worker.start()
     worker.wait_synced(task, source)
     assert_same(source, target, schema)
+
+
+@pytest.mark.parametrize("compression", ["OFF", "ON"])
+def test_a_table_made_from_a_query_with_options(mysql, target, schema, running, compression):
+    """MySQL writes START TRANSACTION in front of the options; rows follow in the same transaction."""
+    worker, task = running(mysql)
+    mysql.execute(f"SET SESSION binlog_transaction_compression={compression}",
+                  f"CREATE TABLE `{schema}`.a ENGINE=InnoDB COMMENT='start transaction' SELECT 1 AS a, 2 AS b UNION SELECT 3, 4",
+                  f"CREATE TABLE `{schema}`.b (id INT PRIMARY KEY AUTO_INCREMENT) SELECT a FROM `{schema}`.a",
+                  "SET SESSION binlog_transaction_compression=OFF")
+    worker.wait_synced(task, mysql)
+    assert_same(mysql, target, schema)

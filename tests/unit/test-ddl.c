@@ -37,7 +37,7 @@ static char *seen(const char *text, unsigned int flags)
 	if (d.has_select)
 		dm_str_add(&out, " [select]");
 	if (d.starts_transaction)
-		dm_str_addf(&out, " [starts, %zu]", d.text_len);
+		dm_str_addf(&out, " [starts, %zu, %zu]", d.text_len, d.rest_at);
 	else
 		assert_int_equal(d.text_len, len);
 	ddl_done(&d);
@@ -94,7 +94,10 @@ static void tables_are_read(void **state)
 		{ "create table t as select 1", "create table: test.t [select]" },
 		{ "create table t (select * from u)", "create table: test.t [select]" },
 		{ "create table t (`select` int comment 'select')", "create table: test.t" },
-		{ "create table t (a int) START TRANSACTION", "create table: test.t [starts, 23]" },
+		{ "create table t (a int) START TRANSACTION",
+			"create table: test.t [starts, 23, 40]" },
+		{ "create table t (a int) START TRANSACTION ENGINE=InnoDB",
+			"create table: test.t [starts, 23, 40]" },
 		{ "create table t (`start` int, `transaction` int)", "create table: test.t" },
 		{ "drop table t", "drop table: test.t" },
 		{ "drop table s1.t1, s2.t2, xx", "drop table: s1.t1 s2.t2 test.xx" },

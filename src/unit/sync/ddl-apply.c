@@ -79,6 +79,8 @@ static void qualify(struct dm_str *out, const char *text, const struct ddl *d)
 		at = t->at + t->len;
 	}
 	dm_str_add_bytes(out, text + at, d->text_len - at);
+	if (d->starts_transaction)
+		dm_str_add(out, text + d->rest_at);
 }
 
 static struct step *add_step(struct step **steps, size_t *count, enum ddl_kind kind,
