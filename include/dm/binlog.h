@@ -130,7 +130,7 @@ struct binlog_gtid {
 	char tag[33];
 	uint64_t number; /* MySQL's gno, MariaDB's sequence */
 	uint32_t domain, server_id; /* MariaDB */
-	bool is_standalone; /* MariaDB FL_STANDALONE: one event, no COMMIT follows (DDL) */
+	bool is_standalone, is_xa; /* MariaDB: no COMMIT follows (DDL); XA PREPARE follows */
 	uint64_t immediate_commit_us; /* MySQL's commit time stamp, 0 when absent */
 };
 /* GTID, ANONYMOUS_GTID, GTID_TAGGED (-ENOTSUP when its form is newer than we know) and MARIADB_GTID. */

@@ -77,6 +77,7 @@
 	X(RELAY_TRIM_UUID_NOT_FOUND,  30040, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(RELAY_REMOVE_FILE,          30041, RELAY_UNIT,      INTERNAL, HIGH,   "") \
 	X(SYNC_DML_STATEMENT,         36014, SYNC_UNIT,       INTERNAL, HIGH,   "") \
+	X(SYNC_STOPPED,               36020, SYNC_UNIT,       INTERNAL, HIGH,   "") \
 	X(SYNC_COLUMN_COUNT,          36027, SYNC_UNIT,       INTERNAL, HIGH,   "") \
 	X(SYNC_INVALID_TABLE,         36054, SYNC_UNIT,       INTERNAL, HIGH,   "") \
 	X(SYNC_BLOCK_ALLOW_LIST,      36060, SYNC_UNIT,       INTERNAL, HIGH,   "") \
@@ -121,5 +122,6 @@
 	X(SYNC_KEY_LATER,             60201, SYNC_UNIT,       INTERNAL, HIGH,   "Please remove the key from the task file, or wait for a version that has it.") \
 	X(SYNC_INCIDENT,              60202, SYNC_UNIT,       UPSTREAM, HIGH,   "Please load the data anew: what the upstream lost cannot be replicated.") \
 	X(SYNC_TARGET_BUSY,           60203, SYNC_UNIT,       DOWNSTREAM, HIGH,   "Please see which other worker runs this task with the same source-id.") \
-	X(SYNC_BAD_EVENT,             60204, SYNC_UNIT,       INTERNAL, HIGH,   "")
+	X(SYNC_BAD_EVENT,             60204, SYNC_UNIT,       INTERNAL, HIGH,   "") \
+	X(SYNC_XA_UNKNOWN,            60205, SYNC_UNIT,       INTERNAL, HIGH,   "Please let the task begin at a position before the XA START.")
 // clang-format on

@@ -6,6 +6,7 @@
 
 enum {
 	MARIADB_STANDALONE = 0x01,
+	MARIADB_PREPARED_XA = 64,
 	LOGICAL_CLOCK = 2, /* the type code in front of MySQL's two logical time stamps */
 	TAGGED_VERSION = 1,
 	TAGGED_FIELD_FLAGS = 0,
@@ -122,10 +123,14 @@ static int parse_tagged(struct cursor *c, struct binlog_gtid *g)
 /* Behind the flags come a commit id or an XA name, by flags that differ among versions; none is needed. */
 static int parse_mariadb(struct cursor *c, const struct binlog_header *h, struct binlog_gtid *g)
 {
+	uint8_t flags;
+
 	g->flavor = DM_FLAVOR_MARIADB;
 	g->number = cursor_uint(c, 8);
 	g->domain = cursor_u32(c);
-	g->is_standalone = cursor_u8(c) & MARIADB_STANDALONE;
+	flags = cursor_u8(c);
+	g->is_standalone = flags & MARIADB_STANDALONE;
+	g->is_xa = flags & MARIADB_PREPARED_XA;
 	g->server_id = h->server_id;
 	return cursor_error(c);
 }

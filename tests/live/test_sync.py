@@ -361,3 +361,36 @@ def test_a_stopped_task_goes_on_from_its_checkpoint(mariadb, target, schema, run
     assert worker.start_task(Task(task, target, [schema], meta=start))["result"]
     worker.wait_synced(task, mariadb)
     assert_same(mariadb, target, schema)
+
+
+def test_xa_transactions_come_when_they_are_committed(source, target, schema, running):
+    """Also when the daemon was killed between XA PREPARE and XA COMMIT, and binlog files were changed."""
+    worker, task = running(source)
+    source.query(f"CREATE TABLE `{schema}`.t (id INT PRIMARY KEY, v INT)")
+    connection = source.connect()
+    with connection.cursor() as cursor:
+        def prepare(name, *ids):
+            cursor.execute(f"XA START {name}")
+            for i in ids:
+                cursor.execute(f"INSERT INTO `{schema}`.t VALUES ({i}, {i})")
+            cursor.execute(f"XA END {name}")
+
+        prepare("'a','q',7", 1, 2)
+        cursor.execute("XA PREPARE 'a','q',7")
+        source.query(f"INSERT INTO `{schema}`.t VALUES (10, 10)")
+        worker.wait_synced(task, source)
+        assert target.query(f"SELECT id FROM `{schema}`.t ORDER BY id") == ((10,),)
+        source.flush_binlog()
+        worker.kill()
+        worker.start()
+        cursor.execute("XA COMMIT 'a','q',7")
+        prepare("'b'", 3)
+        cursor.execute("XA PREPARE 'b'")
+        cursor.execute("XA ROLLBACK 'b'")
+        prepare("'c'", 4)
+        cursor.execute("XA COMMIT 'c' ONE PHASE")
+        source.query(f"UPDATE `{schema}`.t SET v=v+1")
+    connection.close()
+    worker.wait_synced(task, source)
+    assert target.query(f"SELECT id, v FROM `{schema}`.t ORDER BY id") == ((1, 2), (2, 3), (4, 5), (10, 11))
+    assert target.value(f"SELECT COUNT(*) FROM `dm_meta_{task}`.`{task}_syncer_xa`") == 0

@@ -87,7 +87,7 @@ int sync_commit(struct sync *s, struct dm_error *reterr)
 	s->now.is_safe_mode = sync_is_safe(s);
 	s->now.waiting_for = NULL;
 	sync_publish(s);
-	relay_hold(s->unit.env.relay, s->unit.env.conf->common.name, &s->boundary);
+	sync_hold(s);
 	if (s->target.missing != missing)
 		dm_log(DM_LOG_WARN, &s->unit.env.log, "rows to change were not in the target",
 			"rows", DM_NUM(s->target.missing - missing), NULL);
@@ -114,7 +114,7 @@ int sync_undo_transaction(struct sync *s, struct dm_error *reterr)
 		return -1;
 	s->counts = (struct sync_counts){ 0 };
 	s->group_began_ms = 0;
-	s->in_transaction = false;
+	s->in_transaction = s->in_xa = false;
 	if (s->is_committed_here)
 		return 0;
 	s->commit_at = s->boundary;
@@ -159,13 +159,12 @@ static int on_gtid(struct sync *s, const struct binlog_header *h, uint8_t type,
 	if (r != 0)
 		return sync_fail_event(s, r, "GTID", reterr);
 	/* MariaDB's event is the BEGIN of a transaction; after MySQL's a BEGIN comes. */
-	if (type == EVENT_MARIADB_GTID && !g.is_standalone)
+	if (type == EVENT_MARIADB_GTID && g.is_xa)
+		sync_xa_begin(s);
+	else if (type == EVENT_MARIADB_GTID && !g.is_standalone)
 		s->in_transaction = true;
 	return 0;
 }
-
-static int on_event(struct sync *s, const struct binlog_header *h, const struct binlog_format *f,
-	const uint8_t *bytes, size_t len, struct dm_error *reterr);
 
 static int on_payload(struct sync *s, const struct binlog_body *body, struct dm_error *reterr)
 {
@@ -186,7 +185,7 @@ static int on_payload(struct sync *s, const struct binlog_body *body, struct dm_
 			r = sync_fail_event(
 				s, failed, "event inside a compressed transaction", reterr);
 		else
-			r = on_event(s, &h, &format, event, len, reterr);
+			r = sync_dispatch(s, &h, &format, event, len, reterr);
 		if (r != 0) {
 			binlog_payload_free(p);
 			return -1;
@@ -224,7 +223,7 @@ static int on_unknown(struct sync *s, const struct binlog_header *h, struct dm_e
 	return sync_fail_event(s, -ENOTSUP, "what is not known may hold rows:", reterr);
 }
 
-static int on_event(struct sync *s, const struct binlog_header *h, const struct binlog_format *f,
+int sync_dispatch(struct sync *s, const struct binlog_header *h, const struct binlog_format *f,
 	const uint8_t *bytes, size_t len, struct dm_error *reterr)
 {
 	struct binlog_body body;
@@ -234,6 +233,8 @@ static int on_event(struct sync *s, const struct binlog_header *h, const struct 
 		return sync_fail_event(s, r, "no body", reterr);
 	if (binlog_type_is_rows(h->type))
 		return sync_rows(s, h->type, f, &body, reterr);
+	if (s->is_replaying && h->type != EVENT_TABLE_MAP && h->type != EVENT_TRANSACTION_PAYLOAD)
+		return 0;
 	switch (h->type) {
 	case EVENT_TABLE_MAP:
 		return sync_table_map(s, f, &body, reterr);
@@ -249,6 +250,8 @@ static int on_event(struct sync *s, const struct binlog_header *h, const struct 
 		return on_gtid(s, h, h->type, &body, reterr);
 	case EVENT_TRANSACTION_PAYLOAD:
 		return on_payload(s, &body, reterr);
+	case EVENT_XA_PREPARE:
+		return sync_xa_prepare(s, &body, reterr);
 	case EVENT_INCIDENT:
 		return dm_fail(reterr, DM_ERR_SYNC_INCIDENT,
 			"the upstream lost events before (%s, %llu): rows are missing in its "
@@ -316,7 +319,7 @@ static int take_event(struct sync *s, const struct relay_event *ev, struct dm_er
 	s->counts.bytes += ev->len;
 	s->now.received = ev->end;
 	s->now.waiting_for = NULL;
-	return on_event(s, &ev->header, ev->format, ev->bytes, ev->len, reterr);
+	return sync_dispatch(s, &ev->header, ev->format, ev->bytes, ev->len, reterr);
 }
 
 /* What is complete is kept; half a transaction is read again after the next start. */
@@ -334,7 +337,9 @@ static int rewind_to_base(struct sync *s, struct dm_error *reterr)
 	s->cursor = NULL;
 	s->boundary = s->base;
 	s->is_committed_here = true;
-	s->in_transaction = s->must_rewind = false;
+	s->in_transaction = s->in_xa = s->must_rewind = false;
+	if (xa_load(&s->xa, s->target.conn, false, reterr) != 0)
+		return -1;
 	return relay_cursor_open(&s->cursor, s->unit.env.relay, &s->base, reterr);
 }
 

@@ -27,6 +27,11 @@ static bool is_word(const char *text, size_t len, const char *word)
 	return len == strlen(word) && strncasecmp(text, word, len) == 0;
 }
 
+static bool is_xa(const char *text)
+{
+	return strncasecmp(text, "XA", 2) == 0 && is_blank(text[2]);
+}
+
 static unsigned int flags_of(const struct sync *s, const struct binlog_query *q)
 {
 	unsigned int flags = 0;
@@ -107,11 +112,17 @@ static int on_kind(struct sync *s, const struct binlog_query *q, const char *tex
 {
 	switch (d->kind) {
 	case DDL_BEGIN:
+		if (is_xa(text))
+			sync_xa_begin(s);
 		s->in_transaction = true;
 		return 0;
 	case DDL_COMMIT:
+		if (is_xa(text))
+			return sync_xa_commit(s, text, reterr);
 		return sync_transaction_end(s, reterr);
 	case DDL_ROLLBACK:
+		if (is_xa(text))
+			return sync_xa_rollback(s, text, reterr);
 		return on_rollback(s, reterr);
 	case DDL_SAVEPOINT:
 		return on_savepoint(s, text, reterr);

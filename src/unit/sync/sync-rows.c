@@ -205,6 +205,8 @@ int sync_rows(struct sync *s, uint8_t type, const struct binlog_format *f,
 		return sync_fail_event(s, r, "rows", reterr);
 	if (table_id == DUMMY_TABLE_ID)
 		return 0;
+	if (s->in_xa && !s->is_replaying)
+		return 0;
 	s->in_transaction = true; /* also when reading began behind its BEGIN */
 	p = *plan_at(s, table_id);
 	if (!p)

@@ -48,7 +48,9 @@ static int open_target(struct sync *s, bool remove, struct dm_error *reterr)
 	if (target_connect(&s->target, &env->conf->common.target, env->stop, reterr) != 0)
 		return -1;
 	if (checkpoint_prepare(&s->cp, s->target.conn, reterr) != 0 ||
-		checkpoint_claim(&s->cp, s->target.conn, remove, reterr) != 0)
+		xa_prepare_table(&s->xa, s->target.conn, reterr) != 0 ||
+		checkpoint_claim(&s->cp, s->target.conn, remove, reterr) != 0 ||
+		xa_load(&s->xa, s->target.conn, remove, reterr) != 0)
 		return -1;
 	s->now.flushed = s->now.applied = s->cp.global;
 	return 0;
@@ -66,14 +68,17 @@ int sync_init(struct unit *u, struct dm_error *reterr)
 		rule_list_new(&conf->list, conf->common.case_sensitive, &s->list, reterr) != 0)
 		return -1;
 	s->decoder = row_decoder_new();
+	xa_init(&s->xa, conf->common.meta_schema, conf->common.name, conf->source_id);
 	checkpoint_init(&s->cp, conf->common.meta_schema, conf->common.name, conf->source_id);
 	if (open_target(s, conf->common.remove_meta, reterr) != 0) {
 		u->ops->done(u);
 		return -1;
 	}
 	s->is_initialised = true;
-	if (s->cp.has_global)
-		relay_hold(u->env.relay, conf->common.name, &s->cp.global);
+	if (s->cp.has_global) {
+		s->boundary = s->cp.global;
+		sync_hold(s);
+	}
 	sync_publish(s);
 	return 0;
 }
@@ -146,11 +151,11 @@ int sync_begin(struct sync *s, struct dm_error *reterr)
 	choose_safety(s);
 	if (relay_cursor_open(&s->cursor, env->relay, &from, reterr) != 0)
 		return -1;
-	relay_hold(env->relay, env->conf->common.name, &from);
 	s->boundary = s->base = s->now.received = from;
+	sync_hold(s);
 	binlog_position_set(&s->commit_at, "", 0);
 	s->must_rewind = false;
-	s->in_transaction = false;
+	s->in_transaction = s->in_xa = false;
 	s->is_committed_here = true;
 	s->group_began_ms = 0;
 	s->counts = (struct sync_counts){ 0 };

@@ -182,6 +182,7 @@ static void sync_done(struct unit *u)
 	table_cache_clear(&s->tables);
 	sync_plans_clear(s);
 	checkpoint_done(&s->cp);
+	xa_done(&s->xa);
 	row_decoder_free(s->decoder);
 	s->decoder = NULL;
 	rule_list_free(s->list);

@@ -17,6 +17,7 @@
 #include "row-plan.h"
 #include "table-cache.h"
 #include "target.h"
+#include "xa.h"
 
 struct row_decoder;
 struct rule_list;
@@ -39,6 +40,7 @@ struct sync {
 
 	struct target target;
 	struct checkpoint cp;
+	struct xa_list xa;
 	struct table_cache tables;
 	struct sync_plan *plans[PLAN_BUCKETS]; /* owned */
 	size_t plan_count;
@@ -52,6 +54,9 @@ struct sync {
 	struct binlog_position
 		boundary; /* all before it is applied or gathered; never inside a transaction */
 	bool in_transaction;
+	bool in_xa; /* rows up to XA PREPARE wait for XA COMMIT */
+	bool is_replaying; /* rows of an XA transaction, from `xa_begin` or the list */
+	struct binlog_position xa_begin;
 	struct binlog_position base; /* of the last commit, or where reading began */
 	struct binlog_position commit_at; /* a group must end here; name "": none */
 	bool must_rewind; /* to `base`, after the event at hand */
@@ -82,6 +87,8 @@ int sync_commit(struct sync *s, struct dm_error *reterr);
 /* The transaction of the event at hand, or the statement that is one by itself, is complete. */
 int sync_transaction_end(struct sync *s, struct dm_error *reterr);
 int sync_undo_transaction(struct sync *s, struct dm_error *reterr);
+int sync_dispatch(struct sync *s, const struct binlog_header *h, const struct binlog_format *f,
+	const uint8_t *bytes, size_t len, struct dm_error *reterr);
 bool sync_is_safe(struct sync *s);
 int sync_fail_event(struct sync *s, int r, const char *what, struct dm_error *reterr);
 /* ---- sync-rows.c ---- */
@@ -92,6 +99,12 @@ int sync_rows(struct sync *s, uint8_t type, const struct binlog_format *f,
 void sync_plans_clear(struct sync *s);
 /* Does the unit write this table? System schemas and the lists say no. */
 bool sync_is_wanted(const struct sync *s, const char *schema, const char *name);
+/* ---- sync-xa.c ---- */
+void sync_xa_begin(struct sync *s);
+int sync_xa_prepare(struct sync *s, const struct binlog_body *body, struct dm_error *reterr);
+int sync_xa_commit(struct sync *s, const char *text, struct dm_error *reterr);
+int sync_xa_rollback(struct sync *s, const char *text, struct dm_error *reterr);
+void sync_hold(struct sync *s); /* tells the relay what is still needed */
 /* ---- sync-query.c ---- */
 int sync_query(struct sync *s, uint8_t type, const struct binlog_format *f,
 	const struct binlog_body *body, struct dm_error *reterr);
