@@ -133,3 +133,24 @@ def test_a_table_made_from_a_query_with_options(mysql, target, schema, running, 
                   "SET SESSION binlog_transaction_compression=OFF")
     worker.wait_synced(task, mysql)
     assert_same(mysql, target, schema)
+
+
+@pytest.mark.parametrize("metadata", ["NO_LOG", "FULL"])
+def test_history_of_versioned_tables_stays_where_it_was_made(mariadb, target, schema, running, metadata):
+    """MariaDB writes history rows as INSERT, and a DELETE as the UPDATE that ends the row."""
+    worker, task = running(mariadb)
+    mariadb.query(f"SET GLOBAL binlog_row_metadata={metadata}")
+    try:
+        mariadb.execute(f"CREATE TABLE `{schema}`.v (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING",
+                        f"CREATE TABLE `{schema}`.nokey (a INT) WITH SYSTEM VERSIONING")
+        for table in ("v", "nokey"):
+            mariadb.query(f"INSERT INTO `{schema}`.{table} (a{', id' if table == 'v' else ''}) VALUES "
+                          + ("(1, 1), (2, 2), (3, 3)" if table == "v" else "(1), (2), (3)"))
+            mariadb.execute(f"UPDATE `{schema}`.{table} SET a=20 WHERE a=2", f"DELETE FROM `{schema}`.{table} WHERE a=3",
+                            f"DELETE HISTORY FROM `{schema}`.{table}")
+    finally:
+        mariadb.query("SET GLOBAL binlog_row_metadata=NO_LOG")
+    worker.wait_synced(task, mariadb)
+    for table in ("v", "nokey"):
+        query = f"SELECT a FROM `{schema}`.{table} ORDER BY a"
+        assert target.query(query) == mariadb.query(query) == ((1,), (20,))

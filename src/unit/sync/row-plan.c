@@ -87,8 +87,11 @@ static int match_by_name(struct row_plan *p, struct dm_error *reterr)
 			continue;
 		}
 		if (p->to->is_versioned &&
-			(dm_strcaseeq(name, "row_start") || dm_strcaseeq(name, "row_end")))
+			(dm_strcaseeq(name, "row_start") || dm_strcaseeq(name, "row_end"))) {
+			if (dm_strcaseeq(name, "row_end"))
+				p->row_end = (int)i;
 			continue; /* each side keeps its own history */
+		}
 		(void)fail_count(p, reterr);
 		return dm_annotate(
 			reterr, "the target's table %s has no column `%s`", p->to->quoted, name);
@@ -103,6 +106,8 @@ static int match_by_position(struct row_plan *p, struct dm_error *reterr)
 	if (p->map.column_count != p->to->column_count &&
 		p->map.column_count != p->to->column_count + hidden)
 		return fail_count(p, reterr);
+	if (p->map.column_count > p->to->column_count)
+		p->row_end = (int)p->map.column_count - 1;
 	for (unsigned int i = 0; i < p->to->column_count; i++)
 		match(p, i, i);
 	return 0;
@@ -112,6 +117,7 @@ int row_plan_match(struct row_plan *p, struct dm_error *reterr)
 {
 	free(p->columns);
 	free(p->source_of);
+	p->row_end = -1;
 	p->columns = dm_alloc_array(p->map.column_count, sizeof(*p->columns));
 	p->source_of = dm_alloc_array(p->to->column_count, sizeof(*p->source_of));
 	for (unsigned int i = 0; i < p->to->column_count; i++)

@@ -29,6 +29,7 @@ struct row_plan {
 		*to; /* borrowed from the cache; NULL: rows of this table are skipped */
 	uint64_t generation; /* of the cache when `to` was found */
 	struct plan_column *columns; /* owned; map.column_count, while `to` is set */
+	int row_end; /* of a table WITH SYSTEM VERSIONING: number in the map of the hidden column, else -1 */
 	int *source_of; /* owned; by the target's column: number in the map, -1 */
 };
 /* Fills columns for p->to. 36027 when the counts differ or a column is missing. */

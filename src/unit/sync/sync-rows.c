@@ -143,13 +143,42 @@ static int fail_row(struct sync *s, const struct row_plan *p, unsigned int colum
 	return sync_fail_event(s, r, what, reterr);
 }
 
-static int apply_rows(struct sync *s, const struct row_plan *p, enum row_kind kind,
+/* Of a table with history: rows that have ended are history, which each side keeps by itself. */
+static bool has_ended(const struct row_plan *p, const struct row_value *image)
+{
+	const char *const never = "2038-01-19 03:14:07.999999";
+	const struct row_value *end = &image[p->row_end];
+
+	return end->kind == ROW_VALUE_TIME &&
+	       (end->len != strlen(never) || memcmp(end->bytes, never, end->len) != 0);
+}
+
+/* What the change is to those who see no history: false for nothing, and a DELETE comes as the UPDATE that ends a row. */
+static bool without_history(
+	const struct row_plan *p, const struct target_row *row, enum row_kind *kind)
+{
+	if (p->row_end < 0)
+		return true;
+	if (*kind == ROW_INSERT)
+		return !has_ended(p, row->after);
+	if (has_ended(p, row->before))
+		return false;
+	if (*kind == ROW_UPDATE && has_ended(p, row->after))
+		*kind = ROW_DELETE;
+	return true;
+}
+
+static int apply_rows(struct sync *s, const struct row_plan *p, enum row_kind of_event,
 	struct target_row *row, struct dm_error *reterr)
 {
 	unsigned int column = 0;
 	int r;
 
 	while ((r = row_decoder_next(s->decoder, &row->before, &row->after, &column)) == 1) {
+		enum row_kind kind = of_event;
+
+		if (!without_history(p, row, &kind))
+			continue;
 		if (s->group_began_ms == 0)
 			s->group_began_ms = dm_mono_ms();
 		s->failure_type = ERROR_EXEC_SQL;
