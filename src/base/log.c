@@ -105,11 +105,25 @@ const char *dm_log_number(char *buf, int64_t value)
 	return buf;
 }
 
+/* The slot of this message, or the one whose message was silent for longest. */
+static struct repeat *repeat_slot(const char *message)
+{
+	struct repeat *oldest = &sink.repeats[0];
+
+	for (size_t i = 0; i < REPEAT_SLOTS; i++) {
+		if (sink.repeats[i].message == message)
+			return &sink.repeats[i];
+		if (sink.repeats[i].second < oldest->second)
+			oldest = &sink.repeats[i];
+	}
+	return oldest;
+}
+
 /* How many lines of this message were held back; -1 when this one is held back too. */
 static int repeat_check(const char *message)
 {
 	int64_t second = dm_mono_ms() / 1000;
-	struct repeat *slot = &sink.repeats[((uintptr_t)message >> 3) % REPEAT_SLOTS];
+	struct repeat *slot = repeat_slot(message);
 	int held = 0;
 
 	if (slot->message != message || slot->second != second) {

@@ -8,6 +8,7 @@
 
 #include "dm/error.h"
 #include "dm/file.h"
+#include "dm/log.h"
 #include "dm/str.h"
 #include "dm/thread.h"
 
@@ -158,6 +159,33 @@ static void a_file_is_replaced_whole_or_not_at_all(void **state)
 	(void)rmdir(dir);
 }
 
+/* Also when two that come by turns are told apart by the same place in a table. */
+static void messages_that_repeat_do_not_flood_the_log(void **state)
+{
+	static const struct {
+		_Alignas(4096) char text[4096];
+	} messages[] = { { "first" }, { "second" } };
+	char dir[] = "/tmp/dm-test-XXXXXX";
+	DM_CLEANUP(dm_str_done) struct dm_str text = { 0 };
+	DM_CLEANUP(freep) char *path = NULL;
+	size_t lines = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = dm_format("%s/log", dir);
+	assert_int_equal(dm_log_open(DM_LOG_INFO, path), 0);
+	for (int i = 0; i < 2000; i++)
+		dm_log(DM_LOG_INFO, NULL, messages[i % 2].text, "number", DM_NUM(i), NULL);
+	assert_int_equal(dm_log_open(DM_LOG_INFO, NULL), 0);
+	assert_int_equal(dm_file_read(path, 1 << 20, &text), 0);
+	for (const char *at = text.data; (at = strchr(at, '\n')); at++)
+		lines++;
+	assert_in_range(lines, 20, 200); /* ten a second of each, and a slow machine has seconds */
+	assert_non_null(strstr(text.data, "INFO second number=19\n"));
+	(void)unlink(path); /* removed by hand, nothing is checked after it */
+	(void)rmdir(dir);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +197,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_stop_wakes_its_level_and_those_below),
 		cmocka_unit_test(mail_is_run_once_in_order),
 		cmocka_unit_test(a_file_is_replaced_whole_or_not_at_all),
+		cmocka_unit_test(messages_that_repeat_do_not_flood_the_log),
 	};
 
 	return test_main(argc, argv, "base", tests);
