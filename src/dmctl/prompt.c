@@ -71,7 +71,8 @@ struct prompt {
 /* Only what was understood as a command is remembered: a password typed at the wrong place is not. */
 static void remember(struct prompt *p, const struct args *args, const char *line)
 {
-	if (!p->is_terminal || !command_find(args->words.at[0]))
+	if (!p->is_terminal || !command_find(args->words.at[0]) || args_has(args, OPTION_ENCRYPT) ||
+		args_has(args, OPTION_DECRYPT))
 		return;
 	add_history(line);
 	history_add(&p->history, line);

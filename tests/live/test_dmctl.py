@@ -198,6 +198,9 @@ def test_the_prompt_with_history_and_completion(mariadb, new_worker):
     terminal.expect("»")
     terminal.type("no-such-command p-secret-7\r")
     terminal.expect("unknown command")
+    terminal.expect("»")
+    terminal.type("query-status --encrypt p-secret-7\r")
+    terminal.expect("unknown flag")
     terminal.type("exit\r")
     assert terminal.close() == 0
     history = worker.directory / "state/dmctl/history"
