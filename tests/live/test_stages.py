@@ -122,8 +122,10 @@ def test_a_stopped_task_can_be_forgotten(mariadb, running):
     worker, task = running(mariadb)
     assert worker.stop_task(task)["result"]
     assert worker.subtask(task)["stage"] == "Stopped"
+    assert f'dm_worker_task_state{{task="{task}"}} 4' in worker.get("/metrics").text
     reply = worker.request("DELETE", f"/apis/v1alpha1/tasks/{task}")
     assert reply.status == 200, reply
+    assert task not in worker.get("/metrics").text
     assert worker.document(task)["result"] is False
     assert worker.status()["msg"] == "no sub task started"
 
