@@ -3,7 +3,7 @@
  * "mysql-bin.000003"        what the upstream and the relay call a file
  * "mysql-bin|000002.000003" the same file in relay sub-directory ".000002": Sync, its checkpoint
  * "(name, pos)"             in status documents; "name:pos" in query-error
- * Pure functions, any thread. 0 or -EINVAL. Rules: DM's pkg/binlog, reference relay.md section 3. */
+ * Pure functions, any thread. 0 or -EINVAL. Rules: DM 1.0, pkg/binlog and pkg/utils. */
 #pragma once
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
  *
  * status_collect() fills the tree in one place from what relay, registry and sampler published; it waits for no
  * database and no disk. A snapshot is counted, never changes once collected, and may be read by any thread.
- * Facts that follow from others (synced, lags) are derived once, here. Unknown is said as unknown: see design.md, "Unknown or stale". */
+ * Facts that follow from others (synced, lags) are derived once, here. Unknown is said as unknown: in DM's document "(, 0)" and "", in /api/v1 null with its age. */
 #pragma once
 
 #include <stdatomic.h>

@@ -2,7 +2,7 @@
  *
  * Owner: the worker. All commands and moves on the main thread; nothing here waits for a database or a disk: units have
  * threads, small state has the state thread. Views may be taken by any thread. The stage table in
- * src/task/stage-table.c is the only way a stage moves (design.md, "Stages"). */
+ * src/task/stage-table.c is the only way a stage moves (ARCHITECTURE.md shows it). */
 #pragma once
 
 #include <stdbool.h>

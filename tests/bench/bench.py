@@ -21,7 +21,7 @@ from relaylib import assert_same_files  # noqa: E402
 from servers import PASSWORD, TARGET_GRANTS, MariaDB  # noqa: E402
 from worker import Task, Worker  # noqa: E402
 
-# design.md, "Benchmark settings": the same on both sides, the target without a binlog.
+# The same on both sides, the target without a binlog.
 SETTINGS = ["--innodb-buffer-pool-size=1G", "--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0", "--binlog-row-image=FULL",
             "--max-allowed-packet=64M", "--max-binlog-size=1G"]
 
