@@ -593,8 +593,20 @@ void subtask_go_on(struct subtask *t)
 	}
 }
 
+/* One that was overtaken may be on disk, although its command was refused. */
+static void store_wanted_again(struct subtask *t)
+{
+	struct state_write *w = state_write_new(t->name);
+
+	w->change = STATE_TASK_WANT;
+	w->wanted = t->wanted;
+	state_submit(t->registry->state, w);
+}
+
 void subtask_give_up(struct subtask *t, const struct dm_error *err)
 {
+	if (t->pending == PENDING_STOP)
+		store_wanted_again(t);
 	t->pending = PENDING_NONE;
 	subtask_conf_free(take_ptr(t->draft));
 	free(take_ptr(t->draft_yaml));

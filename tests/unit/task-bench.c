@@ -81,6 +81,7 @@ static void test_status(const struct unit *u, struct unit_status *ret)
 	if (atomic_load(&t->is_ready))
 		binlog_position_set(&ret->sync.flushed, "mysql-bin|000001.000003", 1234);
 	ret->sync.applied = ret->sync.received = ret->sync.flushed;
+	ret->sync.applied.pos += ret->sync.total_events;
 }
 
 static void test_done(struct unit *u)

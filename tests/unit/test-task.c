@@ -292,6 +292,23 @@ static void a_stop_that_cannot_be_stored_leaves_what_was_asked_before(void **sta
 	assert_int_equal(stage_of(b, "t"), STAGE_PAUSED);
 }
 
+static void a_pause_that_was_overtaken_before_it_began_leaves_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct answer pause, stop;
+
+	bring_to_running(b, "t");
+	refuse_writes(b, "UPDATE ON task WHEN NEW.wanted = 'Stopped'");
+	send_op(b, TASK_OP_PAUSE, "t", &pause);
+	send_op(b, TASK_OP_STOP, "t", &stop); /* before the wish to pause is on disk */
+	bench_until(b, 2000, pause.is_there && stop.is_there);
+	assert_int_equal(pause.code, 40050);
+	assert_int_equal(stop.code, 40027);
+	assert_int_equal(stage_of(b, "t"), STAGE_RUNNING);
+	bench_restart(b);
+	bench_until(b, 2000, stage_of(b, "t") == STAGE_RUNNING);
+}
+
 static void a_command_times_out_and_its_work_goes_on(void **state)
 {
 	struct bench *b = *state;
@@ -489,6 +506,25 @@ static void a_subtask_paused_by_an_error_comes_back_by_itself(void **state)
 	plan.process = PROCESS_RUNS;
 	bench_restart(b);
 	bench_until(b, 2000, stage_of(b, "t") == STAGE_RUNNING);
+}
+
+static void the_last_positions_are_shown_while_a_restart_cannot_ask_the_target(void **state)
+{
+	struct bench *b = *state;
+	DM_CLEANUP(registry_view_done) struct registry_view before = { 0 };
+	DM_CLEANUP(registry_view_done) struct registry_view after = { 0 };
+	uint64_t applied = 0;
+
+	bring_to_running(b, "t");
+	for (int i = 0; i < 20; i++)
+		bench_turn(b);
+	applied = look(b, "t", &before)->status.sync.applied.pos;
+	assert_true(applied > 1234);
+	plan.init = INIT_FAILS;
+	bench_restart(b);
+	bench_until(b, 2000, stage_of(b, "t") == STAGE_PAUSED);
+	assert_true(look(b, "t", &after)->status.sync.applied.pos >= applied);
+	assert_int_equal(after.subtasks[0].status.sync.flushed.pos, 1234);
 }
 
 static void a_start_that_was_hanging_begins_again(void **state)
@@ -779,6 +815,7 @@ int main(int argc, char **argv)
 		ROW(a_second_pause_joins_the_first),
 		ROW(a_contrary_command_is_refused_while_it_drains),
 		ROW(a_stop_that_cannot_be_stored_leaves_what_was_asked_before),
+		ROW(a_pause_that_was_overtaken_before_it_began_leaves_nothing),
 		ROW(a_command_times_out_and_its_work_goes_on),
 		ROW(a_pause_that_cannot_flush_still_pauses_and_says_so),
 		ROW(new_settings_are_used_from_the_next_beginning_on),
@@ -790,6 +827,7 @@ int main(int argc, char **argv)
 		ROW(a_subtask_paused_by_its_user_stays_so_with_its_positions),
 		ROW(a_stopped_subtask_keeps_what_it_needs_over_a_restart),
 		ROW(a_subtask_paused_by_an_error_comes_back_by_itself),
+		ROW(the_last_positions_are_shown_while_a_restart_cannot_ask_the_target),
 		ROW(a_start_that_was_hanging_begins_again),
 		ROW(a_file_that_fits_no_more_is_shown_as_an_error),
 		ROW(remove_meta_is_done_once),
