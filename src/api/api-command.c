@@ -42,10 +42,16 @@ void api_command_unrefp(struct api_command **c)
 
 /* ---- replies ---- */
 
-/* Faults of the task file and of what was asked in general concern no single worker: DM's master answers them itself. */
-static bool is_for_the_whole(const struct dm_error *e)
+/* DM has the same code for a task that is not there and for stop-task of a Stopped one, which here is still seen. */
+static bool is_unknown_task(const struct task_reply *r)
 {
-	switch (dm_error_info(e->code)->class) {
+	return r->error.code == DM_ERR_WORKER_SUBTASK_NOT_FOUND && r->stage == STAGE_INVALID;
+}
+
+/* Faults of the task file and of what was asked in general concern no single worker: DM's master answers them itself. */
+static bool is_for_the_whole(const struct task_reply *r)
+{
+	switch (dm_error_info(r->error.code)->class) {
 	case DM_CLASS_CONFIG:
 	case DM_CLASS_TASK_CHECK:
 	case DM_CLASS_DM_MASTER:
@@ -63,20 +69,21 @@ static bool is_for_the_whole(const struct dm_error *e)
 	case DM_CLASS_DM_WORKER:
 		break;
 	}
-	return e->code == DM_ERR_WORKER_SUBTASK_NOT_FOUND || e->code == DM_ERR_WORKER_RELAY_OP;
+	return is_unknown_task(r) || r->error.code == DM_ERR_WORKER_RELAY_OP;
 }
 
 static void reply_text(const struct api_command *c, const struct task_reply *r, struct dm_str *out)
 {
 	if (!dm_error_is_set(&r->error))
 		return;
-	if (r->error.code == DM_ERR_WORKER_SUBTASK_NOT_FOUND) {
+	if (is_unknown_task(r)) {
 		status_unknown_task(c->name, out);
 		return;
 	}
 	dm_error_text(&r->error, out);
 	if (r->legal.len > 0)
-		dm_str_addf(out, "\nlegal commands: %s", r->legal.data);
+		dm_str_addf(out, "\ncurrent stage is %s, legal commands: %s",
+			dm_stage_name(r->stage), r->legal.data);
 }
 
 static void print_common(struct json *j, const char *worker, bool result, const char *msg)
@@ -127,7 +134,7 @@ static void print_worker(
 /* StartTaskResponse, OperateTaskResponse, OperateWorkerRelayResponse or PurgeWorkerRelayResponse, of one worker. */
 static void print_reply(struct api_command *c, const struct task_reply *r)
 {
-	bool is_whole = is_for_the_whole(&r->error);
+	bool is_whole = is_for_the_whole(r);
 	DM_CLEANUP(dm_str_done) struct dm_str msg = { 0 };
 	struct json j;
 

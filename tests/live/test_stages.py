@@ -18,6 +18,7 @@ REFUSALS = {
     ("Paused", "pause"): (40050, "current stage is Paused but not running, invalid"),
     ("Stopped", "pause"): (40050, "current stage is Stopped but not running, invalid"),
     ("Stopped", "resume"): (40051, "current stage is Stopped but not paused, invalid"),
+    ("Stopped", "stop"): (40054, "sub task with name {t} not found"),
     ("New", "start"): (40055, "sub task {t} already exists"),
     ("New", "pause"): (40050, "current stage is New but not running, invalid"),
     ("New", "resume"): (40051, "current stage is New but not paused, invalid"),
@@ -68,7 +69,9 @@ def test_illegal_commands_are_refused_and_change_nothing(mariadb, target, schema
     code, text = REFUSALS[stage, op]
     result, message = command(worker, op, file)
     assert result is False
-    assert message.split("\n")[0] == header(code) + text.format(t=task)
+    lines = message.split("\n")
+    assert lines[0] == header(code) + text.format(t=task)
+    assert lines[1].startswith(f"current stage is {stage}, legal commands: ")
     assert worker.stage(task) == stage
 
 

@@ -375,7 +375,7 @@ static void a_refusal_has_dms_text_and_names_what_is_legal(void **state)
 		"\"result\":false,\"worker\":\"127.0.0.1:8262\",\"msg\":\"[code=40051:class=dm-"
 		"worker:"
 		"scope=internal:level=high] current stage is Running but not paused, invalid\\n"
-		"legal commands: "));
+		"current stage is Running, legal commands: "));
 	assert_non_null(strstr(r.body.data, "pause-task"));
 	expect_command(w, "PUT /apis/v1alpha1/tasks/nope", "", "{\"op\":2}", 200,
 		"{\"op\":\"Pause\",\"result\":false,\"msg\":\"task nope has no workers or not "
