@@ -9,6 +9,7 @@
 
 #include "task-bench.h"
 
+#include "../../src/relay/relay-private.h"
 #include "../../src/task/registry.h"
 
 /* The time for draining is over. */
@@ -649,6 +650,37 @@ static void a_purge_is_forbidden_while_a_subtask_is_paused(void **state)
 		"Paused, please try again later");
 }
 
+static void expect_held(struct bench *b, const char *name, uint64_t pos)
+{
+	DM_LOCKED(&b->relay->lock);
+	assert_int_equal(b->relay->hold_count, 1);
+	assert_string_equal(b->relay->holds[0].who, "t");
+	assert_string_equal(b->relay->holds[0].from.name, name);
+	assert_int_equal(b->relay->holds[0].from.pos, pos);
+}
+
+static void the_relay_keeps_what_a_subtask_needs_until_it_is_forgotten(void **state)
+{
+	struct bench *b = *state;
+
+	plan.init = INIT_HANGS;
+	expect_done(started(b, "t"));
+	for (int i = 0; i < 5; i++)
+		bench_turn(b);
+	expect_held(b, "mysql-bin.000001", 4); /* where its file says that it starts */
+	expect_done(operated(b, TASK_OP_STOP, "t"));
+	plan.init = INIT_FINE;
+	bring_to_running(b, "t");
+	for (int i = 0; i < 5; i++)
+		bench_turn(b);
+	expect_held(b, "mysql-bin|000001.000003", 1234);
+	expect_done(operated(b, TASK_OP_STOP, "t"));
+	bench_restart(b); /* known at once, before anything is purged */
+	expect_held(b, "mysql-bin|000001.000003", 1234);
+	expect_done(forgotten(b, "t"));
+	assert_int_equal(b->relay->hold_count, 0);
+}
+
 static enum dm_stage relay_stage_of(struct bench *b, bool *ret_by_user)
 {
 	struct relay_status status = { 0 };
@@ -798,6 +830,25 @@ static void rates_are_those_of_the_last_second(void **state)
 	assert_int_equal(rate.total, 500);
 }
 
+static uint64_t recent_rate_of(struct bench *b)
+{
+	DM_CLEANUP(registry_view_done) struct registry_view all = { 0 };
+
+	return look(b, "t", &all)->recent_tps;
+}
+
+static void rates_are_shown_while_it_runs_and_are_zero_then(void **state)
+{
+	struct bench *b = *state;
+	DM_CLEANUP(registry_view_done) struct registry_view all = { 0 };
+
+	bring_to_running(b, "t");
+	bench_until(b, 3000, recent_rate_of(b) > 10);
+	expect_done(operated(b, TASK_OP_PAUSE, "t"));
+	bench_until(b, 1000, recent_rate_of(b) == 0);
+	assert_true(look(b, "t", &all)->total_tps > 10);
+}
+
 int main(int argc, char **argv)
 {
 #define ROW(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
@@ -836,10 +887,12 @@ int main(int argc, char **argv)
 		ROW(a_unit_that_had_begun_goes_on_and_those_before_are_dropped),
 		ROW(an_endless_unit_that_ends_is_an_error),
 		ROW(a_purge_is_forbidden_while_a_subtask_is_paused),
+		ROW(the_relay_keeps_what_a_subtask_needs_until_it_is_forgotten),
 		ROW(a_relay_paused_by_its_user_stays_so),
 		ROW(a_shutdown_ends_what_hangs_and_forgets_nothing),
 		ROW(commands_are_refused_while_it_ends),
 		ROW(a_thousand_starts_and_stops_keep_memory_flat),
+		ROW(rates_are_shown_while_it_runs_and_are_zero_then),
 		cmocka_unit_test(rates_are_those_of_the_last_second),
 	};
 #undef ROW
