@@ -172,6 +172,11 @@ class Terminal:
         assert text in self.seen, self.seen
         self.seen = self.seen[self.seen.index(text) + len(text):]
 
+    def prompt(self):
+        """Waits until the next line is read key by key: what is typed before that is the terminal's, not dmctl's."""
+        self.expect("»")
+        wait_for(lambda: self.modes() != self.modes_before, 5, "the prompt reads key by key")
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
@@ -186,19 +191,19 @@ class Terminal:
 def test_the_prompt_with_history_and_completion(mariadb, new_worker):
     worker = new_worker(mariadb).start()
     terminal = Terminal(worker)
-    terminal.expect("»")
+    terminal.prompt()
     terminal.type("query-status\r")
     terminal.expect("sourceID")
-    terminal.expect("»")
+    terminal.prompt()
     terminal.type("query-st\t\r")
     terminal.expect("sourceID")
-    terminal.expect("»")
+    terminal.prompt()
     terminal.type("\x1b[A\r")  # the last command again
     terminal.expect("sourceID")
-    terminal.expect("»")
+    terminal.prompt()
     terminal.type("no-such-command p-secret-7\r")
     terminal.expect("unknown command")
-    terminal.expect("»")
+    terminal.prompt()
     terminal.type("query-status --encrypt p-secret-7\r")
     terminal.expect("unknown flag")
     terminal.type("exit\r")
@@ -212,10 +217,10 @@ def test_the_prompt_with_history_and_completion(mariadb, new_worker):
 def test_the_prompt_completes_task_names_of_the_worker(mariadb, running):
     worker, task = running(mariadb)
     terminal = Terminal(worker)
-    terminal.expect("»")
+    terminal.prompt()
     terminal.type(f"pause-task {task[:2]}\t\r")
     terminal.expect('"op": "Pause"')
-    terminal.expect("»")
+    terminal.prompt()
     assert worker.stage(task) == "Paused"
     terminal.type("\x04")
     assert terminal.close() == 0
@@ -223,8 +228,7 @@ def test_the_prompt_completes_task_names_of_the_worker(mariadb, running):
 
 def test_control_c_leaves_the_terminal_as_it_was(new_worker):
     terminal = Terminal(new_worker())
-    terminal.expect("»")
-    wait_for(lambda: terminal.modes() != terminal.modes_before, 5, "the prompt reads key by key")
+    terminal.prompt()
     terminal.type("query-st\x03")
     assert terminal.process.wait(5 * SLOWNESS) == -2  # by SIGINT, as a shell expects it
     assert terminal.modes() == terminal.modes_before
