@@ -347,7 +347,7 @@ void checkpoint_sql(const struct checkpoint *cp, const struct binlog_position *a
 	/* An overflow is an error in every sql_mode: the session that lost its claim cannot commit. */
 	dm_str_addf(out,
 		"UPDATE %s SET binlog_name = %s, binlog_pos = %" PRIu64 " + IF(epoch = %" PRIu64
-		", 0, 18446744073709551615), ddl_name = %s, ddl_pos = %" PRIu64
+		", CAST(0 AS UNSIGNED), 18446744073709551615), ddl_name = %s, ddl_pos = %" PRIu64
 		", ddl_index = %u, ddl_fingerprint = %" PRIu64 " WHERE id = %s;",
 		cp->state, name.data, at->pos, cp->epoch, ddl_name.data, ddl->end.pos, ddl->index,
 		ddl->fingerprint, cp->id);
