@@ -174,6 +174,20 @@ static void a_hole_or_garbage_behind_the_end_is_cut(void **state)
 	dm_str_done(&b.bytes);
 }
 
+/* Each event is right in itself, but one between them is lost. */
+static void a_file_with_a_lost_event_ends_before_it(void **state)
+{
+	DM_CLEANUP(dm_str_done) struct dm_str copy = { 0 };
+	struct made_binlog b;
+
+	(void)state;
+	make_binlog(&b, 1, NULL);
+	dm_str_add_bytes(&copy, b.bytes.data, b.ends[2]);
+	dm_str_add_bytes(&copy, b.bytes.data + b.ends[3], b.bytes.len - b.ends[3]);
+	expect_one(copy.data, copy.len, b.bytes.data, b.ends[2]);
+	dm_str_done(&b.bytes);
+}
+
 /* ---- several files ---- */
 
 struct three {
@@ -361,6 +375,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_file_cut_anywhere_keeps_its_whole_events),
 		cmocka_unit_test(a_wrong_byte_anywhere_ends_the_file_before_its_event),
 		cmocka_unit_test(a_hole_or_garbage_behind_the_end_is_cut),
+		cmocka_unit_test(a_file_with_a_lost_event_ends_before_it),
 		cmocka_unit_test(whole_files_are_left_alone),
 		cmocka_unit_test(files_behind_a_torn_one_are_fetched_again),
 		cmocka_unit_test(several_torn_last_files_go_back_to_the_last_right_one),
