@@ -13,6 +13,7 @@ import pytest
 
 from compare import assert_same
 from processes import SLOWNESS
+from servers import TARGET_GRANTS, MySQL
 from worker import Task
 
 STEPS = 120 if SLOWNESS == 1 else 40
@@ -262,6 +263,12 @@ class Writer:
             self.connection.commit()
 
 
+def indexes_of(server, schema):
+    """An index without a name that is made twice would show here."""
+    return sorted(server.query("SELECT TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME FROM information_schema.STATISTICS"
+                               " WHERE TABLE_SCHEMA=%s", (schema,)))
+
+
 @pytest.fixture(params=["FULL", "default"])
 def metadata(request, source):
     before = source.value("SELECT @@GLOBAL.binlog_row_metadata")
@@ -314,3 +321,20 @@ def test_random_rows_and_kills(source, target, schema, running, seed):
     assert not fault, fault
     worker.wait_synced(task, source, 60)
     assert_same(source, target, schema)
+    assert indexes_of(source, schema) == indexes_of(target, schema)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_random_tables_into_mysql(mysql, own_server, schema, new_worker, seed):
+    """MySQL as the target: its own JSON type, its ways of comparing, its fence of the checkpoint."""
+    goal = own_server(MySQL, server_id=50 + seed % 50, binlog=False, grants=TARGET_GRANTS + ", REFERENCES")
+    worker = new_worker(mysql).start()
+    start = mysql.flush_binlog()
+    mysql.query(f"CREATE DATABASE `{schema}`")
+    file = Task("t" + schema, goal, [schema], meta=(start, 4))
+    assert worker.start_task(file)["result"]
+    with Writer(mysql, schema, 2000 + seed) as writer:
+        for _ in range(STEPS):
+            writer.step()
+    worker.wait_synced(file.name, mysql, 60)
+    assert_same(mysql, goal, schema)

@@ -50,6 +50,18 @@ static const char *habit(const struct ddl *d, const char *text)
 	return d->kind == DDL_DROP_DATABASE ? "IF EXISTS " : "";
 }
 
+/* ALTER DATABASE without a name: where it would stand. */
+static size_t after_database(const char *text, size_t len)
+{
+	static const char *const words[] = { "DATABASE", "SCHEMA" };
+
+	for (size_t at = 0; at < len; at++)
+		for (size_t i = 0; i < DM_COUNT_OF(words); i++)
+			if (strncasecmp(text + at, words[i], strlen(words[i])) == 0)
+				return at + strlen(words[i]);
+	return 0;
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct ddl_table *const *x = a, *const *y = b;
@@ -69,14 +81,15 @@ static void qualify(struct dm_str *out, const char *text, const struct ddl *d)
 	qsort(sorted, d->table_count, sizeof(*sorted), by_place);
 	for (unsigned int i = 0; i < d->table_count; i++) {
 		const struct ddl_table *t = sorted[i];
+		size_t begin = t->len > 0 ? t->at : after_database(text, d->text_len);
 
-		dm_str_add_bytes(out, text + at, t->at - at);
+		dm_str_add_bytes(out, text + at, begin - at);
+		if (t->len == 0)
+			dm_str_add_char(out, ' ');
 		if (t == &d->tables[0])
 			dm_str_add(out, habit(d, text));
 		add_name(out, t);
-		if (t->len == 0)
-			dm_str_add_char(out, ' '); /* ALTER DATABASE without a name */
-		at = t->at + t->len;
+		at = begin + t->len;
 	}
 	dm_str_add_bytes(out, text + at, d->text_len - at);
 	if (d->starts_transaction)
@@ -225,57 +238,68 @@ static int set(struct sync *s, bool may_fail, struct dm_error *reterr, const cha
 	return -1;
 }
 
-/* The server's default set decides what CREATE DATABASE makes; names are enough, the target's collation is its own. */
-static int set_charsets(struct sync *s, const struct binlog_query *q, struct dm_error *reterr)
+/* What CREATE DATABASE makes when it does not say. Below 1024 all servers mean the same by a number, if they know it. */
+static int set_collation(struct sync *s, const struct binlog_query *q, struct dm_error *reterr)
 {
-	const char *client = charset_of_collation(q->charset_client);
-	const char *server = charset_of_collation(q->collation_server);
-	DM_CLEANUP(freep) char *names = NULL, *of_server = NULL;
+	const char *charset = charset_of_collation(q->collation_server);
+	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
+	DM_CLEANUP(freep) char *exact = dm_format("SET collation_server = %u", q->collation_server);
+	DM_CLEANUP(freep) char *near = NULL;
 
-	if (client && !charset_is_utf8(client)) {
-		names = dm_format("SET NAMES %s", client);
-		if (set(s, false, reterr, names) != 0)
-			return -1;
-	}
-	if (!server)
+	if (!charset || target_exec_now(&s->target, exact, strlen(exact), &err) == 0)
 		return 0;
-	of_server = dm_format("SET character_set_server = %s", server);
-	return set(s, true, reterr, of_server);
+	near = dm_format("SET character_set_server = %s", charset);
+	return set(s, true, reterr, near);
 }
 
-static int set_time(struct sync *s, const struct binlog_query *q, struct dm_error *reterr)
+static int set_time_zone(struct sync *s, const struct binlog_query *q, struct dm_error *reterr)
 {
-	DM_CLEANUP(freep) char *zone = NULL, *now = NULL;
+	DM_CLEANUP(freep) char *zone = NULL;
 
-	if (q->time_zone && q->time_zone_len > 0 && !memchr(q->time_zone, '\'', q->time_zone_len)) {
-		zone = dm_format("SET time_zone = '%.*s'", (int)q->time_zone_len, q->time_zone);
-		if (set(s, true, reterr, zone) != 0)
-			return -1;
-	}
-	now = dm_format("SET timestamp = %u", s->event->header.timestamp);
-	return set(s, true, reterr, now); /* NOW() of a new column's DEFAULT */
+	if (!q->time_zone || q->time_zone_len == 0 || memchr(q->time_zone, '\'', q->time_zone_len))
+		return 0;
+	zone = dm_format("SET time_zone = '%.*s'", (int)q->time_zone_len, q->time_zone);
+	return set(s, true, reterr, zone);
 }
 
+/* For what the text leaves unqualified (the sequence of a DEFAULT). Where there is no such schema, no other may take its
+ * place: information_schema has nothing of users. */
+static int set_schema(struct sync *s, const struct binlog_query *q, struct dm_error *reterr)
+{
+	DM_CLEANUP(freep) char *schema = dm_strndup(q->schema, q->schema_len);
+	DM_CLEANUP(dm_error_done) struct dm_error err = { 0 };
+	DM_CLEANUP(dm_str_done) struct dm_str use = { 0 };
+
+	dm_str_add(&use, "USE ");
+	dm_str_add_quoted_name(&use, schema);
+	if (*schema && target_exec_now(&s->target, use.data, use.len, &err) == 0)
+		return 0;
+	return set(s, false, reterr, "USE information_schema");
+}
+
+/* A DDL runs outside of any transaction of ours: MariaDB waits for itself in EXCHANGE PARTITION otherwise. The time is
+ * that of the upstream's statement, for NOW() in a new column's DEFAULT. */
 static int enter_session(struct sync *s, const struct binlog_query *q, struct dm_error *reterr)
 {
 	bool is_to_mariadb = db_server(s->target.conn)->product == DB_MARIADB;
 	DM_CLEANUP(dm_str_done) struct dm_str mode = { 0 };
-	DM_CLEANUP(freep) char *sql = NULL, *checks = NULL;
+	DM_CLEANUP(freep) char *sql = NULL;
 
 	add_modes(s, q, is_to_mariadb, &mode);
-	sql = dm_format(
-		"SET NAMES utf8mb4, sql_mode = '%s', time_zone = '+00:00'", dm_str_get(&mode));
-	checks = dm_format("SET foreign_key_checks = %d",
-		target_fk_checks(&s->target, !q->has_foreign_key_checks_off));
-	if (set(s, false, reterr, "SET NAMES utf8mb4") != 0 || set(s, false, reterr, sql) != 0 ||
-		set(s, false, reterr, checks) != 0)
+	sql = dm_format("SET autocommit = 1, time_zone = '+00:00', foreign_key_checks = %d, "
+			"timestamp = %u, "
+			"sql_mode = '%s'",
+		target_fk_checks(&s->target, !q->has_foreign_key_checks_off),
+		s->event->header.timestamp, dm_str_get(&mode));
+	if (set(s, false, reterr, "SET NAMES utf8mb4") != 0 || set_collation(s, q, reterr) != 0 ||
+		set_schema(s, q, reterr) != 0 || set(s, false, reterr, sql) != 0)
 		return -1;
-	return set_charsets(s, q, reterr) != 0 || set_time(s, q, reterr) != 0 ? -1 : 0;
+	return set_time_zone(s, q, reterr);
 }
 
 static int leave_session(struct sync *s, struct dm_error *reterr)
 {
-	if (set(s, true, reterr, "SET timestamp = DEFAULT") != 0)
+	if (set(s, false, reterr, "SET timestamp = DEFAULT, autocommit = 0") != 0)
 		return -1;
 	return target_reset_mode(&s->target, reterr);
 }
@@ -382,7 +406,7 @@ static int forget_evidence(struct sync *s, struct dm_error *reterr)
 	bool had_committed = s->has_committed;
 
 	s->cp.ddl.fingerprint = 0;
-	if (sync_commit(s, reterr) != 0)
+	if (leave_session(s, reterr) != 0 || sync_commit(s, reterr) != 0)
 		return -1;
 	s->has_committed = had_committed; /* it is no progress */
 	return 0;

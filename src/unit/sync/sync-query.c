@@ -1,7 +1,11 @@
 /* sync-query.c - statements of QUERY events: transactions, DDL, and what is left out. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "charset.h"
 #include "dm/conf-task.h"
+#include "dm/db.h"
 #include "dm/ddl.h"
 #include "sync.h"
 
@@ -150,6 +154,39 @@ static int on_kind(struct sync *s, const struct binlog_query *q, const char *tex
 	return skip(s);
 }
 
+static bool is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* A statement of a client with another character set, as UTF-8: the target converts, it knows the sets best. In some of
+ * them a quote or a backslash may be half of a letter, and names must compare with those of TABLE_MAP. */
+static int to_utf8(struct sync *s, const struct binlog_query *q, char **text, size_t *len,
+	struct dm_error *reterr)
+{
+	const char *charset = charset_of_collation(q->charset_client);
+	DM_CLEANUP(db_result_freep) struct db_result *r = NULL;
+	DM_CLEANUP(dm_str_done) struct dm_str hex = { 0 };
+
+	if (!charset || charset_is_utf8(charset) || dm_streq(charset, "binary") ||
+		is_ascii(*text, *len))
+		return 0;
+	for (size_t i = 0; i < *len; i++)
+		dm_str_addf(&hex, "%02x", (unsigned char)(*text)[i]);
+	if (db_query(s->target.conn, &r, reterr, "SELECT CONVERT(_%s x'%s' USING utf8mb4)", charset,
+		    dm_str_get(&hex)) != 0)
+		return -1;
+	if (!db_result_next(r) || !db_result_text(r, 0))
+		return sync_fail_event(s, -EILSEQ, "character set of the statement", reterr);
+	free(*text);
+	*len = db_result_len(r, 0);
+	*text = dm_strndup(db_result_text(r, 0), *len);
+	return 0;
+}
+
 static int on_statement(struct sync *s, const struct binlog_query *q, const char *text, size_t len,
 	struct dm_error *reterr)
 {
@@ -159,6 +196,8 @@ static int on_statement(struct sync *s, const struct binlog_query *q, const char
 	size_t at = 0;
 	int r;
 
+	if (to_utf8(s, q, &copy, &len, reterr) != 0)
+		return -1;
 	if (ddl_parse(copy, len, schema, flags_of(s, q), &d, &at) != 0)
 		return fail_parse(s, copy, at < len ? at : len, reterr);
 	r = on_kind(s, q, copy, &d, reterr);
