@@ -128,7 +128,6 @@ int relay_keep_init(struct relay *r)
 		return err;
 	dm_cond_init(&k->wanted);
 	dm_cond_init(&k->done);
-	relay_keep_measure(r);
 	return 0;
 }
 

@@ -122,6 +122,7 @@ int relay_new(struct relay **ret, const struct relay_env *env, struct dm_error *
 		relay_free(r);
 		return -1;
 	}
+	relay_keep_measure(r);
 	show_meta(r);
 	*ret = r;
 	return 0;
